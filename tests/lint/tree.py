@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Check what no compiler knows: directions of includes, sizes, and what must be documented.
+
+    tests/lint/tree.py
+
+Run from the project's root. Prints "FILE:LINE: what is wrong" for each finding and exits with 1 when
+there is one.
+"""
+import re
+import sys
+from pathlib import Path
+
+FILE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 100
+SOURCE_DIRS = ["include", "common", "client", "daemon", "tests", "bench", "examples"]
+
+# Which of the project's directories, and which libraries, each side of the house may include.
+# tests/, bench/ and examples/ stand outside and may look at anything.
+MAY_INCLUDE = {"include": {"include"}, "common": {"common"},
+               "client": {"client", "common", "include"}, "daemon": {"daemon", "common", "include"}}
+LIBRARIES = re.compile(r"^(event2?/|event\.h|evdns|evhttp|systemd/|openssl/|hiredis/|ini\.h|CUnit/)")
+WITHOUT_LIBRARIES = {"include", "common"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
+SETTING = re.compile(r'^(DAEMON|PREFIX)_SETTING\((\w+), (\w+), "((?:[^"\\]|\\.)*)"')
+
+findings = []
+
+
+def finding(path, line, text):
+    findings.append(f"{path}:{line}: {text}")
+
+
+def lines_of(path):
+    return Path(path).read_text(encoding="utf-8").splitlines()
+
+
+def sources():
+    for directory in SOURCE_DIRS:
+        for suffix in ("*.c", "*.h", "*.def"):
+            yield from sorted(Path(directory).rglob(suffix))
+
+
+def includes(path):
+    """(line number, quote or bracket, name) of every #include."""
+    for number, line in enumerate(lines_of(path), 1):
+        match = INCLUDE.match(line)
+        if match:
+            yield number, match.group(1), match.group(2)
+
+
+def directory_of(name):
+    """The project's directory that an included name lies in, or None for a system header."""
+    if name == "flaskredis.h" or name.startswith("flaskredis/"):
+        return "include"
+    first = name.split("/")[0]
+    return first if first in SOURCE_DIRS else None
+
+
+def check_directions(path):
+    side = path.parts[0]
+    for number, quote, name in includes(path):
+        target = directory_of(name)
+        if side in MAY_INCLUDE and target is not None and target not in MAY_INCLUDE[side]:
+            finding(path, number, f"{side}/ must not include {name}")
+        if side in WITHOUT_LIBRARIES and LIBRARIES.match(name):
+            finding(path, number, f"{side}/ stands on C and POSIX only, not on {name}")
+        if quote == '"' and target is None:
+            finding(path, number, f'"{name}" is not written from the project\'s root')
+
+
+def read_floors(path="tests/lint/floors.txt"):
+    floors = {}
+    for line in lines_of(path):
+        words = line.split("#")[0].split()
+        for name in words[1:]:
+            floors[name] = int(words[0])
+    return floors
+
+
+def floor_of(stem, floors):
+    """The floor of daemon/STEM.c: its own line's, or that of its family; None: not listed."""
+    while stem not in floors and "_" in stem:
+        stem = stem.rpartition("_")[0]
+    return floors.get(stem)
+
+
+def check_floors(path, floors):
+    """An include of the daemon may go sideways or down."""
+    own = floor_of(path.stem, floors)
+    if own is None:
+        finding(path, 1, f"{path.stem} has no floor in tests/lint/floors.txt")
+        return
+    for number, _, name in includes(path):
+        included = Path(name)
+        theirs = floor_of(included.stem, floors) if included.parts[0] == "daemon" else None
+        if theirs is not None and theirs > own:
+            finding(path, number, f"floor {own} includes {name} of floor {theirs}")
+
+
+def check_length(path):
+    count = len(lines_of(path))
+    if count > FILE_LINES_MAX:
+        finding(path, count, f"{count} lines; a file has at most {FILE_LINES_MAX}")
+
+
+def check_functions(path):
+    """clang-format puts a function's braces, and no others in a .c, alone in the first column."""
+    begin = None
+    for number, line in enumerate(lines_of(path), 1):
+        if line == "{":
+            begin = number
+        elif line == "}" and begin is not None:
+            if number - begin - 1 > FUNCTION_LINES_MAX:
+                finding(path, begin, f"a function of {number - begin - 1} lines; "
+                                     f"at most {FUNCTION_LINES_MAX}")
+            begin = None
+
+
+def check_prototypes(path):
+    """Every prototype of an installed header has a comment that ends on the line before it."""
+    lines = lines_of(path)
+    for number, line in enumerate(lines, 1):
+        before = lines[number - 2].rstrip() if number > 1 else ""
+        starts_here = re.match(r"^[A-Za-z_].*\b\w+\([^;]*(;|,|\)|$)", line)
+        if starts_here and not line.startswith("extern \"C\"") and not before.endswith("*/"):
+            finding(path, number, f"no comment directly above: {line.strip()}")
+
+
+def settings():
+    for number, line in enumerate(lines_of("daemon/settings.def"), 1):
+        match = SETTING.match(line)
+        if match:
+            yield number, match.group(3), match.group(4)
+
+
+def check_settings():
+    """Each setting stands with its default in the sample configuration, and in the manual."""
+    sample = Path("config/flaskredis.conf")
+    manual = Path("packaging/man/flaskredis.conf.5")
+    texts = {page: "\n".join(lines_of(page)) for page in (sample, manual) if page.exists()}
+    for page in (sample, manual):
+        if page not in texts:
+            finding(page, 1, "is missing")
+    known = set()
+    for number, name, default in settings():
+        known.add(name)
+        if sample in texts and not re.search(rf"^[;#]?\s*{name}\s*=\s*{re.escape(default)}\s*$",
+                                             texts[sample], re.M):
+            finding("daemon/settings.def", number, f"{sample} lacks the line: {name} = {default}")
+        if manual in texts and not re.search(rf"^\.It Ic {name}\b", texts[manual], re.M):
+            finding("daemon/settings.def", number, f"{manual} does not describe {name}")
+        if manual in texts and not manual_default(texts[manual], name, default):
+            finding("daemon/settings.def", number, f"{manual} gives {name} another default")
+    if sample in texts:
+        check_unknown_settings(sample, known)
+
+
+def manual_default(text, name, default):
+    """An item of the manual reads: .It Ic NAME Ns = Ns Ar DEFAULT"""
+    given = re.search(rf"^\.It Ic {name} = ?(.*)$", text, re.M)
+    return given is not None and given.group(1).strip().removeprefix("Ar ").strip() == default
+
+
+def check_unknown_settings(sample, known):
+    for number, line in enumerate(lines_of(sample), 1):
+        match = re.match(r"^;?(\w+)\s*=", line)
+        if match and match.group(1) not in known:
+            finding(sample, number, f"{match.group(1)} is no setting")
+
+
+def main():
+    floors = read_floors()
+    for path in sources():
+        check_directions(path)
+        check_length(path)
+        if path.parts[0] == "daemon":
+            check_floors(path, floors)
+        if path.suffix == ".c":
+            check_functions(path)
+        if path.parts[0] == "include":
+            check_prototypes(path)
+    check_settings()
+    print("\n".join(findings) + "\n" if findings else "", end="")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
