@@ -1,0 +1,118 @@
+/* The configuration: an INI file, the environment and defaults, read into structs that nobody
+ * changes afterwards. One section [flaskredisd], one for each config prefix ([REDIS], [CACHE], …).
+ * All that is wrong is reported at once; a configuration with a problem is never used.
+ *
+ * Without any prefix, in file or environment, there is one: REDIS at redis://localhost:6379/0. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/url.h"
+#include "daemon/log.h"
+
+enum auth_policy {
+    AUTH_UPSTREAM,
+    AUTH_IGNORE,
+    AUTH_CHECK,
+    AUTH_PASSTHROUGH
+};
+enum loss_policy {
+    LOSS_ERROR,
+    LOSS_CLOSE
+};
+enum loading_policy {
+    LOADING_PASS,
+    LOADING_WAIT
+};
+
+/* A list of words; items[count] is NULL. */
+struct word_list {
+    char **items;
+    size_t count;
+};
+
+#define SETTING_TYPE_BOOL bool
+#define SETTING_TYPE_INT int64_t
+#define SETTING_TYPE_MS int64_t
+#define SETTING_TYPE_SIZE int64_t
+#define SETTING_TYPE_TEXT char *
+#define SETTING_TYPE_LIST struct word_list
+#define SETTING_TYPE_MODE int64_t
+#define SETTING_TYPE_LEVEL enum log_level
+#define SETTING_TYPE_AUTH enum auth_policy
+#define SETTING_TYPE_LOSS enum loss_policy
+#define SETTING_TYPE_LOADING enum loading_policy
+
+struct daemon_settings {
+#define DAEMON_SETTING(type, name, ...) SETTING_TYPE_##type name;
+#define PREFIX_SETTING(...)
+#include "daemon/settings.def"
+#undef DAEMON_SETTING
+#undef PREFIX_SETTING
+};
+
+/* Where a prefix also listens, from "listen". */
+struct tcp_listen {
+    bool wanted;
+    char *host; /* numeric */
+    uint16_t port;
+};
+
+struct user_entry {
+    char *name;
+    char *password;
+};
+
+struct prefix_settings {
+    char *name;           /* upper case, as in the file: CACHE */
+    struct fr_url server; /* from url, which keeps neither user nor password */
+    struct tcp_listen tcp;
+    struct user_entry *user_entries; /* from users, which is empty then */
+    size_t user_count;
+#define DAEMON_SETTING(...)
+#define PREFIX_SETTING(type, name, ...) SETTING_TYPE_##type name;
+#include "daemon/settings.def"
+#undef DAEMON_SETTING
+#undef PREFIX_SETTING
+};
+
+struct settings {
+    struct daemon_settings daemon;
+    struct prefix_settings *prefixes; /* as in the file, then by the environment's names */
+    size_t prefix_count;
+};
+
+/* What is wrong, a line each: "FILE:LINE: section [CACHE], setting \"leases\": … (hint)". No secret
+ * in any of them. */
+struct problems {
+    char **lines;
+    size_t count;
+};
+
+void problems_finish(struct problems *problems);
+
+/* Read path (NULL: no file) and environment (NULL-terminated NAME=VALUE strings: PREFIX_URL,
+ * FLASKREDIS_RUNTIME_DIR). Returns settings that the caller frees with settings_free, or NULL with
+ * every problem added to problems, which the caller finishes. */
+struct settings *settings_load(const char *path, char *const environment[],
+                               struct problems *problems);
+
+/* Wipe the passwords and free. NULL is fine. */
+void settings_free(struct settings *settings);
+
+/* The settings of this prefix, or NULL. */
+const struct prefix_settings *settings_prefix(const struct settings *settings, const char *name);
+
+/* Say which settings differ between the two although they are not reloadable, as problems (a line
+ * each, "takes effect at the next start"). Prefixes that came or went count. */
+void settings_compare(const struct settings *running, const struct settings *fresh,
+                      struct problems *problems);
+
+/* Print every setting with type, default, range and help (--help-config). */
+void settings_help(FILE *to);
+
+#endif

@@ -1,0 +1,464 @@
+/* The configuration: files, environment and defaults into structs; what a reload cannot change; the
+ * sample and the help. */
+#include "daemon/settings.h"
+
+#include <CUnit/Basic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/settings_parts.h"
+#include "tests/unit/settings_fixture.h"
+
+#ifndef SOURCE_ROOT
+#define SOURCE_ROOT "."
+#endif
+
+/* Good configurations. */
+
+static void without_file_and_environment_there_is_redis_at_its_defaults(void)
+{
+    struct settings *settings = load_good(NULL, NULL);
+    const struct prefix_settings *redis = prefix_of(settings, "REDIS");
+    CU_ASSERT_EQUAL(settings->prefix_count, 1);
+    CU_ASSERT_STRING_EQUAL(redis->server.host, "localhost");
+    CU_ASSERT_EQUAL(redis->server.port, 6379);
+    CU_ASSERT_EQUAL(redis->server.db, 0);
+    CU_ASSERT_EQUAL(redis->socket_mode, 0660);
+    CU_ASSERT_EQUAL(redis->auth, AUTH_UPSTREAM);
+    CU_ASSERT_EQUAL(redis->large_request, 65536);
+    CU_ASSERT_EQUAL(redis->retry_reads, false);
+    CU_ASSERT(!redis->tcp.wanted);
+    CU_ASSERT_EQUAL(redis->deny.count, 0);
+    CU_ASSERT_PTR_NULL(redis->deny.items[0]);
+    CU_ASSERT_STRING_EQUAL(settings->daemon.runtime_dir, "/run/flaskredis");
+    CU_ASSERT_EQUAL(settings->daemon.memory_max, 1 << 30);
+    CU_ASSERT_EQUAL(settings->daemon.log_level, LOG_LEVEL_INFO);
+    CU_ASSERT_PTR_NULL(settings_prefix(settings, "CACHE"));
+    settings_free(settings);
+}
+
+static void every_type_of_value_is_read(void)
+{
+    struct settings *settings = load_good("[flaskredisd]\n"
+                                          "workers = 4\n"
+                                          "log_level = debug ; a comment\n"
+                                          "memory_max = 2MB\n"
+                                          "[CACHE]\n"
+                                          "url = unix:///run/redis.sock?db=3\n"
+                                          "socket_mode = 600\n"
+                                          "auth = passthrough\n"
+                                          "deny = FLUSHALL, client|kill script\n"
+                                          "lease_wait_ms = 0\n"
+                                          "on_loss = close\n"
+                                          "retry_reads = yes\n"
+                                          "loading = wait\n"
+                                          "large_request = 128kb\n"
+                                          "bulk_max = 1gb\n"
+                                          "reply_limit = 65536\n",
+                                          NULL);
+    const struct prefix_settings *cache = prefix_of(settings, "CACHE");
+    CU_ASSERT_EQUAL(settings->prefix_count, 1);
+    CU_ASSERT_EQUAL(settings->daemon.workers, 4);
+    CU_ASSERT_EQUAL(settings->daemon.log_level, LOG_LEVEL_DEBUG);
+    CU_ASSERT_EQUAL(settings->daemon.memory_max, 2 << 20);
+    CU_ASSERT_EQUAL(cache->server.scheme, FR_URL_UNIX);
+    CU_ASSERT_EQUAL(cache->server.db, 3);
+    CU_ASSERT_EQUAL(cache->socket_mode, 0600);
+    CU_ASSERT_EQUAL(cache->auth, AUTH_PASSTHROUGH);
+    CU_ASSERT_EQUAL_FATAL(cache->deny.count, 3);
+    CU_ASSERT_STRING_EQUAL(cache->deny.items[0], "flushall");
+    CU_ASSERT_STRING_EQUAL(cache->deny.items[1], "client|kill");
+    CU_ASSERT_STRING_EQUAL(cache->deny.items[2], "script");
+    CU_ASSERT_PTR_NULL(cache->deny.items[3]);
+    CU_ASSERT_EQUAL(cache->lease_wait_ms, 0);
+    CU_ASSERT_EQUAL(cache->on_loss, LOSS_CLOSE);
+    CU_ASSERT_EQUAL(cache->retry_reads, true);
+    CU_ASSERT_EQUAL(cache->loading, LOADING_WAIT);
+    CU_ASSERT_EQUAL(cache->large_request, 128 << 10);
+    CU_ASSERT_EQUAL(cache->bulk_max, 1 << 30);
+    CU_ASSERT_EQUAL(cache->reply_limit, 65536);
+    settings_free(settings);
+}
+
+static void a_file_may_have_a_byte_order_mark_crlf_colons_and_indentation(void)
+{
+    struct settings *settings = load_good("\xef\xbb\xbf[flaskredisd] ; the daemon\r\n"
+                                          "  workers: 2\r\n"
+                                          "\r\n"
+                                          "# [REDIS]\r\n"
+                                          "[A_1]\r\n"
+                                          "leases=7",
+                                          NULL);
+    const struct prefix_settings *prefix = prefix_of(settings, "A_1");
+    CU_ASSERT_EQUAL(settings->daemon.workers, 2);
+    CU_ASSERT_EQUAL(prefix->leases, 7);
+    settings_free(settings);
+}
+
+static void a_list_goes_on_in_lines_that_begin_with_a_blank(void)
+{
+    struct settings *settings = load_good("[REDIS]\n"
+                                          "deny = get,\n"
+                                          "    set\n"
+                                          "\tdel incr\n"
+                                          "leases = 3\n",
+                                          NULL);
+    const struct prefix_settings *redis = prefix_of(settings, "REDIS");
+    CU_ASSERT_EQUAL(redis->deny.count, 4);
+    CU_ASSERT_STRING_EQUAL(redis->deny.items[3], "incr");
+    CU_ASSERT_EQUAL(redis->leases, 3);
+    settings_free(settings);
+}
+
+static void a_prefix_name_may_have_64_characters(void)
+{
+    char text[128], name[65];
+    memset(name, 'X', 64);
+    name[64] = '\0';
+    snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir=/run\n[%s]\n", name);
+    struct settings *settings = load_good(text, NULL);
+    CU_ASSERT_PTR_NOT_NULL(settings_prefix(settings, name));
+    settings_free(settings);
+}
+
+static void prefixes_come_in_the_order_of_the_file_then_of_names(void)
+{
+    static const char *const want[] = {"ZEBRA", "APE", "BEAR", "CAT"};
+    char *environment[] = {"CAT_URL=redis://c", "APE_URL=redis://a", "BEAR_URL=unix:///b",
+                           "PATH=/bin", NULL};
+    struct settings *settings = load_good("[ZEBRA]\n[APE]\n", environment);
+    CU_ASSERT_EQUAL_FATAL(settings->prefix_count, COUNT(want));
+    for (size_t i = 0; i < COUNT(want); i++) {
+        CU_ASSERT_STRING_EQUAL(settings->prefixes[i].name, want[i]);
+    }
+    settings_free(settings);
+}
+
+static void the_environment_wins_over_the_file(void)
+{
+    char *environment[] = {"CACHE_URL=redis://:pw@db2:7000/4", "FLASKREDIS_RUNTIME_DIR=/tmp/x",
+                           NULL};
+    struct settings *settings = load_good("[flaskredisd]\nruntime_dir = /run/other\n"
+                                          "[CACHE]\nurl = redis://db1\nleases = 5\n",
+                                          environment);
+    const struct prefix_settings *cache = prefix_of(settings, "CACHE");
+    CU_ASSERT_EQUAL(settings->prefix_count, 1);
+    CU_ASSERT_STRING_EQUAL(settings->daemon.runtime_dir, "/tmp/x");
+    CU_ASSERT_STRING_EQUAL(cache->server.host, "db2");
+    CU_ASSERT_STRING_EQUAL(cache->server.password, "pw");
+    CU_ASSERT_EQUAL(cache->server.db, 4);
+    CU_ASSERT_EQUAL(cache->leases, 5);
+    settings_free(settings);
+}
+
+static void variables_that_are_no_redis_url_make_no_prefix(void)
+{
+    char *environment[] = {"DATABASE_URL=postgres://db",
+                           "HOME_URL=http://redis://",
+                           "REDIS=redis://",
+                           "X_URL=",
+                           "URL=redis://x",
+                           NULL};
+    struct settings *settings = load_good(NULL, environment);
+    CU_ASSERT_EQUAL(settings->prefix_count, 1);
+    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].name, "REDIS");
+    settings_free(settings);
+}
+
+static void a_variable_makes_a_prefix_and_replaces_the_default_one(void)
+{
+    char *environment[] = {"SESSION_URL=redis://db1/2", NULL};
+    struct settings *settings = load_good(NULL, environment);
+    CU_ASSERT_EQUAL_FATAL(settings->prefix_count, 1);
+    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].name, "SESSION");
+    CU_ASSERT_EQUAL(settings->prefixes[0].server.db, 2);
+    CU_ASSERT_EQUAL(settings->prefixes[0].leases, 32);
+    settings_free(settings);
+}
+
+static void times_in_the_url_win_over_the_settings(void)
+{
+    struct settings *settings =
+        load_good("[REDIS]\n"
+                  "url = redis://h?socket_timeout=0.5&health_check_interval=0\n"
+                  "command_ms = 9\nconnect_ms = 8\nheartbeat_ms = 7\n",
+                  NULL);
+    const struct prefix_settings *redis = prefix_of(settings, "REDIS");
+    CU_ASSERT_EQUAL(redis->command_ms, 500);
+    CU_ASSERT_EQUAL(redis->connect_ms, 8);
+    CU_ASSERT_EQUAL(redis->heartbeat_ms, 0);
+    settings_free(settings);
+}
+
+static void the_url_is_kept_without_user_and_password(void)
+{
+    struct settings *settings = load_good("[REDIS]\nurl = redis://me:hunter2@h:1/2\n", NULL);
+    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].url, "redis://h:1");
+    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].server.user, "me");
+    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].server.password, "hunter2");
+    settings_free(settings);
+}
+
+static void users_are_decoded_and_kept_in_one_place(void)
+{
+    struct settings *settings = load_good("[REDIS]\nauth = check\n"
+                                          "users = me:p%2Cw%20x, %41da:a:b\n"
+                                          "    default:secret\n",
+                                          NULL);
+    const struct prefix_settings *redis = &settings->prefixes[0];
+    CU_ASSERT_EQUAL_FATAL(redis->user_count, 3);
+    CU_ASSERT_STRING_EQUAL(redis->user_entries[0].name, "me");
+    CU_ASSERT_STRING_EQUAL(redis->user_entries[0].password, "p,w x");
+    CU_ASSERT_STRING_EQUAL(redis->user_entries[1].name, "Ada");
+    CU_ASSERT_STRING_EQUAL(redis->user_entries[1].password, "a:b");
+    CU_ASSERT_STRING_EQUAL(redis->user_entries[2].name, "default");
+    CU_ASSERT_EQUAL(redis->users.count, 0);
+    settings_free(settings);
+}
+
+static void listen_takes_numeric_addresses(void)
+{
+    static const struct {
+        const char *text, *host;
+        uint16_t port;
+    } rows[] = {
+        {"[R]\nlisten = tcp://127.0.0.1:6400\n", "127.0.0.1", 6400},
+        {"[R]\nlisten = tcp://127.1.2.3:1\n", "127.1.2.3", 1},
+        {"[R]\nlisten = tcp://[::1]:65535\n", "::1", 65535},
+        {"[R]\nlisten = tcp://[::ffff:127.0.0.1]:7\n", "::ffff:127.0.0.1", 7},
+        {"[R]\nlisten = tcp://0.0.0.0:6400\nauth = check\nusers = a:b\n", "0.0.0.0", 6400},
+        {"[R]\nlisten = tcp://[2001:db8::1]:9\nauth = check\nusers = a:b\n", "2001:db8::1", 9},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct settings *settings = load_good(rows[i].text, NULL);
+        const struct tcp_listen *tcp = &settings->prefixes[0].tcp;
+        CU_ASSERT(tcp->wanted);
+        CU_ASSERT_STRING_EQUAL(tcp->host, rows[i].host);
+        CU_ASSERT_EQUAL(tcp->port, rows[i].port);
+        settings_free(settings);
+    }
+}
+
+/* Comparing. */
+
+static void expect_differences(const char *one, const char *other, const char *const *says,
+                               size_t count)
+{
+    struct settings *running = load_good(one, NULL);
+    struct settings *fresh = load_good(other, NULL);
+    settings_compare(running, fresh, &problems);
+    CU_ASSERT_EQUAL(problems.count, count);
+    for (size_t i = 0; i < count; i++) {
+        CU_ASSERT(some_problem_says(says[i]));
+        if (!some_problem_says(says[i])) {
+            print_problems(says[i]);
+        }
+    }
+    CU_ASSERT(!some_problem_says("hunter2"));
+    settings_free(running);
+    settings_free(fresh);
+}
+
+static void a_reload_tells_what_it_cannot_change(void)
+{
+    static const char *const says[] = {
+        "section [flaskredisd], setting \"workers\": changed: takes effect at the next start",
+        "section [A], setting \"url\": changed",
+        "section [A], setting \"socket_mode\": changed",
+        "section [B], setting \"users\": changed",
+        "section [B], setting \"listen\": changed",
+        "section [C]: removed: takes effect at the next start",
+        "section [D]: added: takes effect at the next start",
+    };
+    expect_differences("[flaskredisd]\nworkers = 1\n[A]\nurl = redis://h\n[B]\nauth = check\n"
+                       "users = a:hunter2\n[C]\n",
+                       "[flaskredisd]\nworkers = 2\n[D]\n[A]\nurl = redis://h2\nsocket_mode = 600\n"
+                       "[B]\nauth = check\nusers = a:hunter22\nlisten = tcp://[::1]:7\n",
+                       says, COUNT(says));
+}
+
+static void a_reload_notices_a_changed_password_user_or_database(void)
+{
+    static const char *const says[] = {
+        "section [A], setting \"url\": changed",
+        "section [B], setting \"url\": changed",
+        "section [C], setting \"url\": changed",
+    };
+    expect_differences(
+        "[A]\nurl = redis://:hunter2@\n[B]\nurl = redis://a:x@\n[C]\nurl=redis://h/1\n",
+        "[A]\nurl = redis://:hunter3@\n[B]\nurl = redis://b:x@\n[C]\nurl=redis://h/2\n", says,
+        COUNT(says));
+}
+
+static void a_reload_changes_reloadable_settings_without_a_word(void)
+{
+    expect_differences("[A]\nleases = 1\nurl = redis://h\n[B]\n",
+                       "[flaskredisd]\nlog_level = debug\n[B]\ndeny = get\n"
+                       "[A]\nleases = 2\nurl = redis://h/0?socket_timeout=1\n",
+                       NULL, 0);
+}
+
+/* The sample and the help. */
+
+static char *sample_path(const char *name, char *to, size_t cap)
+{
+    const char *root = getenv("SOURCE_ROOT");
+    snprintf(to, cap, "%s/config/%s", root ? root : SOURCE_ROOT, name);
+    return to;
+}
+
+static struct settings *load_sample(const char *name)
+{
+    char path[512];
+    problems_finish(&problems);
+    struct settings *settings =
+        settings_load(sample_path(name, path, sizeof(path)), NULL, &problems);
+    if (!settings) {
+        print_problems(path);
+    }
+    CU_ASSERT_FATAL(settings != NULL);
+    return settings;
+}
+
+static void expect_same_rows(const struct setting_table *table, const void *one, const void *other)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct setting_row *row = &table->rows[i];
+        bool same = value_is_same(row, row_value_const(row, one), row_value_const(row, other));
+        if (!same) {
+            printf("\n    \"%s\" is not at its default", row->name);
+        }
+        CU_ASSERT(same);
+    }
+}
+
+static void the_sample_configuration_is_the_defaults(void)
+{
+    struct settings *sample = load_sample("flaskredis.conf");
+    struct settings *defaults = load_good(NULL, NULL);
+    CU_ASSERT_EQUAL_FATAL(sample->prefix_count, 1);
+    CU_ASSERT_STRING_EQUAL(sample->prefixes[0].name, "REDIS");
+    expect_same_rows(&daemon_table, &sample->daemon, &defaults->daemon);
+    expect_same_rows(&prefix_table, &sample->prefixes[0], &defaults->prefixes[0]);
+    CU_ASSERT_EQUAL(sample->prefixes[0].server.db, 0);
+    settings_free(sample);
+    settings_free(defaults);
+}
+
+static int sample_names[DAEMON_ROW_COUNT + PREFIX_ROW_COUNT];
+
+static void count_sample_line(const char *line, bool in_prefix)
+{
+    char name[64] = "";
+    const struct setting_table *table = in_prefix ? &prefix_table : &daemon_table;
+    if (sscanf(line, "%63[a-z_]", name) != 1) {
+        return;
+    }
+    const struct setting_row *row = table_find(table, name);
+    need(row != NULL);
+    sample_names[(in_prefix ? DAEMON_ROW_COUNT : 0) + (row - table->rows)]++;
+    size_t name_len = strlen(row->name), default_len = strlen(row->default_text);
+    CU_ASSERT(strncmp(line + name_len, " =", 2) == 0);
+    CU_ASSERT(default_len == 0 ||
+              strncmp(line + name_len + 3, row->default_text, default_len) == 0);
+}
+
+static void the_sample_configuration_names_every_setting_once(void)
+{
+    char path[512], line[512];
+    bool in_prefix = false;
+    FILE *file = fopen(sample_path("flaskredis.conf", path, sizeof(path)), "r");
+    need(file != NULL);
+    memset(sample_names, 0, sizeof(sample_names));
+    while (fgets(line, sizeof(line), file)) {
+        in_prefix = in_prefix || strncmp(line, "[REDIS]", 7) == 0;
+        count_sample_line(line, in_prefix);
+    }
+    fclose(file);
+    for (size_t i = 0; i < COUNT(sample_names); i++) {
+        CU_ASSERT_EQUAL(sample_names[i], 1);
+    }
+}
+
+static void the_development_configuration_has_two_databases_of_one_server(void)
+{
+    struct settings *settings = load_sample("flaskredis-dev.conf");
+    CU_ASSERT_STRING_EQUAL(settings->daemon.runtime_dir, "build/run");
+    CU_ASSERT_EQUAL_FATAL(settings->prefix_count, 2);
+    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].name, "REDIS");
+    CU_ASSERT_EQUAL(settings->prefixes[0].server.db, 0);
+    CU_ASSERT_STRING_EQUAL(settings->prefixes[1].name, "CACHE");
+    CU_ASSERT_EQUAL(settings->prefixes[1].server.db, 1);
+    settings_free(settings);
+}
+
+static void expect_help_of(const struct setting_table *table, const char *help)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        char start[64];
+        snprintf(start, sizeof(start), "\n  %s ", table->rows[i].name);
+        const char *found = strstr(help, start);
+        need(found != NULL);
+        CU_ASSERT_PTR_NULL(strstr(found + 1, start));
+        CU_ASSERT_PTR_NOT_NULL(strstr(found, table->rows[i].default_text));
+    }
+}
+
+static void the_help_names_every_setting_and_ends_with_the_environment(void)
+{
+    char *help = NULL;
+    size_t len;
+    FILE *to = open_memstream(&help, &len);
+    need(to != NULL);
+    settings_help(to);
+    CU_ASSERT_EQUAL_FATAL(fclose(to), 0);
+    expect_help_of(&daemon_table, help);
+    expect_help_of(&prefix_table, help);
+    const char *environment = strstr(help, "Environment variables:");
+    need(environment != NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(environment, "PREFIX_URL"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(environment, "FLASKREDIS_RUNTIME_DIR"));
+    for (char *line = strtok(help, "\n"); line; line = strtok(NULL, "\n")) {
+        CU_ASSERT(strlen(line) <= 112);
+    }
+    free(help);
+}
+
+static CU_TestInfo good_cases[] = {
+    CASE(without_file_and_environment_there_is_redis_at_its_defaults),
+    CASE(every_type_of_value_is_read),
+    CASE(a_file_may_have_a_byte_order_mark_crlf_colons_and_indentation),
+    CASE(a_list_goes_on_in_lines_that_begin_with_a_blank),
+    CASE(a_prefix_name_may_have_64_characters),
+    CASE(prefixes_come_in_the_order_of_the_file_then_of_names),
+    CASE(the_environment_wins_over_the_file),
+    CASE(variables_that_are_no_redis_url_make_no_prefix),
+    CASE(a_variable_makes_a_prefix_and_replaces_the_default_one),
+    CASE(times_in_the_url_win_over_the_settings),
+    CASE(the_url_is_kept_without_user_and_password),
+    CASE(users_are_decoded_and_kept_in_one_place),
+    CASE(listen_takes_numeric_addresses),
+    CU_TEST_INFO_NULL,
+};
+
+static CU_TestInfo other_cases[] = {
+    CASE(a_reload_tells_what_it_cannot_change),
+    CASE(a_reload_notices_a_changed_password_user_or_database),
+    CASE(a_reload_changes_reloadable_settings_without_a_word),
+    CASE(the_sample_configuration_is_the_defaults),
+    CASE(the_sample_configuration_names_every_setting_once),
+    CASE(the_development_configuration_has_two_databases_of_one_server),
+    CASE(the_help_names_every_setting_and_ends_with_the_environment),
+    CU_TEST_INFO_NULL,
+};
+
+static CU_SuiteInfo suites[] = {
+    {"configurations", make_directory, remove_directory, NULL, NULL, good_cases},
+    {"reload, sample and help", make_directory, remove_directory, NULL, NULL, other_cases},
+    CU_SUITE_INFO_NULL,
+};
+
+int main(void)
+{
+    return run_suites(suites);
+}
