@@ -1,0 +1,205 @@
+/* fork and exec with the care tests need: a child never outlives its test, and every wait ends. */
+#include "tests/support/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/support/suite.h"
+
+enum {
+    PATIENCE_MS = 5000,
+    SLOW_FACTOR = 10,
+    POLL_US = 1000,
+    WALK_FDS = 16
+};
+
+static char *directory; /* the running case's, NULL before it asked for one */
+
+int64_t patience_ms(void)
+{
+    return getenv("TEST_SLOW") == NULL ? PATIENCE_MS : PATIENCE_MS * SLOW_FACTOR;
+}
+
+int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool wait_until(bool (*condition)(void *context), void *context, int64_t timeout_ms)
+{
+    int64_t deadline = now_ms() + timeout_ms;
+    while (!condition(context)) {
+        if (now_ms() >= deadline) {
+            return false;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = POLL_US * 1000}, NULL);
+    }
+    return true;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_directory(void *path)
+{
+    nftw(path, remove_entry, WALK_FDS, FTW_DEPTH | FTW_PHYS);
+    free(path);
+    directory = NULL;
+}
+
+const char *case_dir(void)
+{
+    if (directory != NULL) {
+        return directory;
+    }
+    const char *base = getenv("TMPDIR");
+    char template[256];
+    snprintf(template, sizeof(template), "%s/frt-XXXXXX", base == NULL ? "/tmp" : base);
+    if (mkdtemp(template) == NULL) {
+        FAIL("directory %s: cannot be made: %s", template, strerror(errno));
+    }
+    directory = strdup(template);
+    case_defer(remove_directory, directory);
+    return directory;
+}
+
+char *case_path(const char *format, ...)
+{
+    struct bytes path = {0};
+    char name[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof(name), format, args);
+    va_end(args);
+    bytes_printf(&path, "%s/%s", case_dir(), name);
+    case_defer(free, path.data);
+    return path.data;
+}
+
+char *file_text(const char *path)
+{
+    struct bytes text = {0};
+    char part[4096];
+    FILE *file = fopen(path, "r");
+    bytes_add_text(&text, "");
+    while (file != NULL) {
+        size_t len = fread(part, 1, sizeof(part), file);
+        bytes_add(&text, part, len);
+        if (len < sizeof(part)) {
+            fclose(file);
+            file = NULL;
+        }
+    }
+    case_defer(free, text.data);
+    return text.data;
+}
+
+void file_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) {
+        FAIL("file %s: cannot be written: %s", path, strerror(errno));
+    }
+}
+
+static void become(char *const argv[], const char *log_path, pid_t parent)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(126); /* the test ended before the line above */
+    }
+    signal(SIGPIPE, SIG_DFL);
+    int null_fd = open("/dev/null", O_RDONLY);
+    int log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(null_fd, STDIN_FILENO);
+    dup2(log_fd, STDOUT_FILENO);
+    dup2(log_fd, STDERR_FILENO);
+    execvp(argv[0], argv);
+    fprintf(stderr, "%s: cannot be started: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+void process_start(struct process *process, char *const argv[], const char *log_path)
+{
+    pid_t parent = getpid();
+    *process = (struct process){.pid = fork()};
+    if (process->pid < 0) {
+        FAIL("%s: cannot fork: %s", argv[0], strerror(errno));
+    }
+    if (process->pid == 0) {
+        become(argv, log_path, parent);
+    }
+    setpgid(process->pid, process->pid); /* whoever comes first, so that signals find the group */
+}
+
+void process_signal(struct process *process, int signal_number)
+{
+    if (process->pid > 0) {
+        kill(-process->pid, signal_number);
+    }
+}
+
+bool process_has_ended(struct process *process)
+{
+    if (process->pid > 0 && waitpid(process->pid, &process->status, WNOHANG) == process->pid) {
+        process->pid = 0;
+    }
+    return process->pid == 0;
+}
+
+static bool has_ended(void *process)
+{
+    return process_has_ended(process);
+}
+
+bool process_wait(struct process *process, int64_t timeout_ms)
+{
+    return wait_until(has_ended, process, timeout_ms);
+}
+
+void process_kill(struct process *process)
+{
+    if (process->pid > 0) {
+        process_signal(process, SIGKILL);
+        waitpid(process->pid, &process->status, 0);
+        process->pid = 0;
+    }
+}
+
+int64_t process_memory(const struct process *process)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)process->pid);
+    const char *line = strstr(file_text(path), "Anonymous:");
+    if (line == NULL) {
+        FAIL("%s: no line \"Anonymous:\"", path);
+    }
+    return strtoll(line + strlen("Anonymous:"), NULL, 10) * 1024;
+}
+
+void allow_many_descriptors(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}

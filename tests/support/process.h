@@ -1,0 +1,63 @@
+/* Children, deadlines and temporary directories of the tests. */
+#ifndef TESTS_SUPPORT_PROCESS_H
+#define TESTS_SUPPORT_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Longest wait for anything that should happen at once. Ten times as long with TEST_SLOW set, for
+ * machines and wrappers that are. */
+int64_t patience_ms(void);
+
+/* Milliseconds of the monotonic clock. */
+int64_t now_ms(void);
+
+/* Ask condition(context) again and again until it is true (returns true) or timeout_ms have passed
+ * (false). */
+bool wait_until(bool (*condition)(void *context), void *context, int64_t timeout_ms);
+
+/* The running case's own directory, made when first asked for and removed with all in it when the
+ * case ends. Its path is short enough for socket addresses. */
+const char *case_dir(void);
+
+/* A file's path in it: printf-like, freed when the case ends. */
+char *case_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Read a whole file as text, freed when the case ends. A file that is not there is empty. */
+char *file_text(const char *path);
+
+/* Write a whole file or fail the case. */
+void file_write(const char *path, const char *text);
+
+/* A child in a process group of its own that dies with the test. */
+struct process {
+    pid_t pid;  /* 0: not running */
+    int status; /* of waitpid, once it has ended */
+};
+
+/* Start argv (found by PATH, NULL-terminated) with its standard output and error appended to
+ * log_path. */
+void process_start(struct process *process, char *const argv[], const char *log_path);
+
+/* Send a signal to its group. Nothing happens when it has ended. */
+void process_signal(struct process *process, int signal);
+
+/* Whether it ended by itself by now. Reaps it. */
+bool process_has_ended(struct process *process);
+
+/* Wait for its end; false: still running after timeout_ms. */
+bool process_wait(struct process *process, int64_t timeout_ms);
+
+/* End it for certain (SIGKILL) and reap it. */
+void process_kill(struct process *process);
+
+/* Resident anonymous memory in bytes (/proc/PID/smaps_rollup): what it allocated, without the pages
+ * of files it maps. */
+int64_t process_memory(const struct process *process);
+
+/* Let this process and its children have as many descriptors as the system allows. */
+void allow_many_descriptors(void);
+
+#endif
