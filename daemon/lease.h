@@ -1,0 +1,104 @@
+/* Leased lanes: a connection lent to one session for as long as its state needs one.
+ *
+ *   connecting --ready--> lent --returned clean--> idle --lent again--> lent
+ *                          |                         |
+ *                          +--not clean, lost--> closed <--unused too long
+ *
+ * What the lent connection's own state is, is followed by the replies that come over it:
+ *
+ *            WATCH +OK            MULTI +OK                 MULTI +OK
+ *   PLAIN -------------> WATCHING -----------> QUEUEING <------------- PLAIN
+ *     ^    UNWATCH +OK      |                     |
+ *     +---------------------+                     |
+ *     +------- EXEC: array, null, EXECABORT; DISCARD +OK
+ *
+ * A connection is clean when every reply owed has come, its state is PLAIN and nothing ran on it
+ * that may have changed it otherwise.
+ */
+#ifndef LEASE_H
+#define LEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <event2/event_struct.h>
+
+#include "daemon/pool.h"
+#include "daemon/upstream.h"
+
+enum lease_state {
+    LEASE_PLAIN,
+    LEASE_WATCHING,
+    LEASE_QUEUEING
+};
+
+/* What a request does to the state of the connection it runs on. */
+enum lease_tag {
+    TAG_NONE,
+    TAG_MULTI,
+    TAG_EXEC,
+    TAG_DISCARD,
+    TAG_WATCH,
+    TAG_UNWATCH
+};
+
+/* Who has a connection lent. Embedded. */
+struct lease_holder {
+    /* The connection is gone. What it owed fails after this call. */
+    void (*on_lost)(struct lease_holder *holder);
+    void (*on_push)(struct lease_holder *holder, const char *data, size_t len);
+    void (*on_tunnel)(struct lease_holder *holder, const char *data, size_t len);
+    void (*on_drained)(struct lease_holder *holder);
+};
+
+/* Who waits for one. Embedded in the waiting; lease_acquire fills in all but route, kind and the
+ * callbacks. */
+struct lease_waiter {
+    TAILQ_ENTRY(lease_waiter) next;
+    struct pool *pool;
+    struct upstream_route route;
+    enum quota_kind kind;
+    bool is_queued;        /* for the quota */
+    struct lease *pending; /* being connected for this waiter */
+    struct event timer;
+    /* The wait is over. Neither may begin another wait. */
+    void (*on_granted)(struct lease_waiter *waiter, struct lease *lease);
+    void (*on_refused)(struct lease_waiter *waiter, const char *error);
+};
+
+struct lease {
+    TAILQ_ENTRY(lease) next; /* idle ones */
+    struct pool *pool;
+    struct upstream *upstream;
+    enum quota_kind kind;
+    enum lease_state state;
+    bool is_sticky; /* until the session ends */
+    bool is_dirty;  /* something ran that may have changed the connection */
+    bool is_lost;
+    struct lease_waiter *waiter; /* while connecting */
+    struct lease_holder *holder; /* while lent */
+    uint64_t idle_since_ms;
+};
+
+/* Get a connection: at once, or NULL and the waiter is told later. Its holder is set by who gets
+ * it. */
+struct lease *lease_acquire(struct pool *pool, struct lease_waiter *waiter);
+
+/* Give up waiting. */
+void lease_forget(struct lease_waiter *waiter);
+
+/* Give it back: kept for others if it is clean, else closed. NULL is fine. */
+void lease_release(struct lease *lease);
+
+/* The reply to a request with this tag has come. */
+void lease_note_reply(struct lease *lease, enum lease_tag tag, const struct fr_reply *reply);
+
+/* Serve who waits, because another worker gave something back. */
+void leases_serve_waiters(struct pool *pool);
+
+void leases_close_idle(struct pool *pool);
+void leases_close_all(struct pool *pool);
+
+#endif

@@ -1,0 +1,133 @@
+/* The event loop of a worker and the order of work in a turn. See loop.h. */
+#include "daemon/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <event2/dns.h>
+#include <event2/event.h>
+
+static struct evdns_base *make_resolver(struct event_base *base)
+{
+    struct evdns_base *dns =
+        evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (dns == NULL) { /* no resolv.conf: numeric addresses and the hosts file still work */
+        dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+        if (dns != NULL) {
+            evdns_base_load_hosts(dns, "/etc/hosts");
+        }
+    }
+    return dns;
+}
+
+bool loop_init(struct loop *loop)
+{
+    *loop = (struct loop){0};
+    for (int phase = 0; phase < LOOP_PHASES; phase++) {
+        TAILQ_INIT(&loop->tasks[phase]);
+    }
+    struct event_config *config = event_config_new();
+    if (config == NULL) {
+        return false;
+    }
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    loop->base = event_base_new_with_config(config);
+    event_config_free(config);
+    loop->scratch = malloc(LOOP_SCRATCH_CAP);
+    loop->dns = loop->base == NULL ? NULL : make_resolver(loop->base);
+    if (loop->scratch == NULL || loop->dns == NULL) {
+        loop_finish(loop);
+        errno = ENOMEM;
+        return false;
+    }
+    return true;
+}
+
+void loop_finish(struct loop *loop)
+{
+    if (loop->dns != NULL) {
+        evdns_base_free(loop->dns, 0);
+    }
+    if (loop->base != NULL) {
+        event_base_free(loop->base);
+    }
+    free(loop->scratch);
+    *loop = (struct loop){0};
+}
+
+/* Run the tasks queued so far, up to a marker behind them; what they queue in the same phase waits
+ * for the next turn. One list throughout, so that a task may cancel any other. */
+static void run_phase(struct loop *loop, enum loop_phase phase)
+{
+    struct loop_tasks *tasks = &loop->tasks[phase];
+    struct loop_task marker = {.is_queued = true};
+    TAILQ_INSERT_TAIL(tasks, &marker, next);
+    struct loop_task *task;
+    while ((task = TAILQ_FIRST(tasks)) != &marker) {
+        TAILQ_REMOVE(tasks, task, next);
+        task->is_queued = false;
+        task->run(task);
+    }
+    TAILQ_REMOVE(tasks, &marker, next);
+}
+
+static bool has_tasks(const struct loop *loop)
+{
+    for (int phase = 0; phase < LOOP_PHASES; phase++) {
+        if (!TAILQ_EMPTY(&loop->tasks[phase])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void loop_run_tasks(struct loop *loop)
+{
+    for (int phase = 0; phase < LOOP_PHASES; phase++) {
+        run_phase(loop, (enum loop_phase)phase);
+    }
+}
+
+void loop_run(struct loop *loop)
+{
+    while (!loop->is_stopped) {
+        event_base_loop(loop->base, EVLOOP_ONCE | (has_tasks(loop) ? EVLOOP_NONBLOCK : 0));
+        loop_run_tasks(loop);
+    }
+    loop->is_stopped = false;
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->is_stopped = true;
+}
+
+void loop_task_init(struct loop_task *task, enum loop_phase phase,
+                    void (*run)(struct loop_task *task))
+{
+    *task = (struct loop_task){.run = run, .phase = phase};
+}
+
+void loop_defer(struct loop *loop, struct loop_task *task)
+{
+    if (!task->is_queued) {
+        task->is_queued = true;
+        TAILQ_INSERT_TAIL(&loop->tasks[task->phase], task, next);
+    }
+}
+
+void loop_cancel(struct loop *loop, struct loop_task *task)
+{
+    if (task->is_queued) {
+        task->is_queued = false;
+        TAILQ_REMOVE(&loop->tasks[task->phase], task, next);
+    }
+}
+
+uint64_t loop_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

@@ -1,0 +1,81 @@
+/* One worker's event loop, and its turns.
+ *
+ * A turn is: wait for events, run their callbacks, then run what the callbacks left to the turn's
+ * end, phase by phase. So the requests of all clients read in a turn reach a server in one write,
+ * and all replies of a turn reach a client in one write.
+ *
+ *   events ... -> RESUME (clients go on reading) -> SEND (upstreams write) -> DELIVER (clients are
+ *   written to) -> BURY (what died is freed; nothing refers to it any more)
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/stats.h"
+
+struct event_base;
+struct evdns_base;
+
+enum loop_phase {
+    LOOP_RESUME,
+    LOOP_SEND,
+    LOOP_DELIVER,
+    LOOP_BURY,
+    LOOP_PHASES
+};
+
+/* Something to be done at the turn's end, once however often it is asked for. Lives in its owner.
+ */
+struct loop_task {
+    TAILQ_ENTRY(loop_task) next;
+    void (*run)(struct loop_task *task);
+    enum loop_phase phase;
+    bool is_queued;
+};
+
+TAILQ_HEAD(loop_tasks, loop_task);
+
+/* Room for what one read brings, shared by all connections of the loop. */
+#define LOOP_SCRATCH_CAP (64 * 1024)
+
+struct loop {
+    struct event_base *base;
+    struct evdns_base *dns;
+    struct loop_tasks tasks[LOOP_PHASES];
+    bool is_stopped;
+    struct stats stats;
+    char *scratch; /* LOOP_SCRATCH_CAP bytes, for the current callback alone */
+};
+
+/* Make a loop on the caller's memory. False with errno when the system refuses. */
+bool loop_init(struct loop *loop);
+
+/* Free what the loop holds. No task may be queued. */
+void loop_finish(struct loop *loop);
+
+/* Run turns until loop_stop. */
+void loop_run(struct loop *loop);
+
+/* Run what is left to the turn's end, without waiting for events; for the end of a worker. */
+void loop_run_tasks(struct loop *loop);
+
+/* End loop_run after the current turn. From the loop's own thread. */
+void loop_stop(struct loop *loop);
+
+void loop_task_init(struct loop_task *task, enum loop_phase phase,
+                    void (*run)(struct loop_task *task));
+
+/* Have the task run at the end of this turn, or of the next one if its phase is over. */
+void loop_defer(struct loop *loop, struct loop_task *task);
+
+/* Take back a task that is queued. */
+void loop_cancel(struct loop *loop, struct loop_task *task);
+
+/* Milliseconds of a clock that only goes forward. Cheap; as exact as the kernel's tick. */
+uint64_t loop_now_ms(void);
+
+#endif

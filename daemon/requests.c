@@ -1,0 +1,143 @@
+/* The queue of requests sent or to be sent on one upstream. See requests.h. */
+#include "daemon/requests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "daemon/memory.h"
+
+#define FIRST_CAP 16
+
+void requests_init(struct requests *requests, bool retain)
+{
+    *requests = (struct requests){.retain = retain, .cap = FIRST_CAP};
+    requests->slots = memory_alloc(FIRST_CAP * sizeof *requests->slots);
+    requests->bytes = evbuffer_new();
+}
+
+void requests_finish(struct requests *requests)
+{
+    evbuffer_free(requests->bytes);
+    free(requests->slots);
+    *requests = (struct requests){0};
+}
+
+struct slot *requests_slot(const struct requests *requests, uint32_t i)
+{
+    return &requests->slots[(requests->first + i) & (requests->cap - 1)];
+}
+
+/* Move the ring into one of another size. */
+static void resize(struct requests *requests, uint32_t cap)
+{
+    struct slot *slots = memory_alloc(cap * sizeof *slots);
+    for (uint32_t i = 0; i < requests->count; i++) {
+        slots[i] = *requests_slot(requests, i);
+    }
+    free(requests->slots);
+    requests->slots = slots;
+    requests->cap = cap;
+    requests->first = 0;
+}
+
+void requests_add(struct requests *requests, const struct slot *slot, const char *data, size_t len)
+{
+    if (requests->count == requests->cap) {
+        resize(requests, requests->cap * 2);
+    }
+    evbuffer_add(requests->bytes, data, len);
+    requests->end += len;
+    struct slot *added = requests_slot(requests, requests->count++);
+    *added = *slot;
+    requests->is_open = slot->flags & SLOT_OPEN;
+    added->end = requests->is_open ? UINT64_MAX : requests->end;
+}
+
+void requests_append(struct requests *requests, const char *data, size_t len, bool is_last)
+{
+    evbuffer_add(requests->bytes, data, len);
+    requests->end += len;
+    if (is_last) {
+        struct slot *slot = requests_slot(requests, requests->count - 1);
+        slot->end = requests->end;
+        slot->flags &= (uint8_t)~SLOT_OPEN;
+        requests->is_open = false;
+    }
+}
+
+size_t requests_unwritten(const struct requests *requests)
+{
+    return (size_t)(requests->end - requests->written);
+}
+
+/* Forget the bytes before this position. */
+static void drain_to(struct requests *requests, uint64_t position)
+{
+    if (position > requests->begin) {
+        evbuffer_drain(requests->bytes, (size_t)(position - requests->begin));
+        requests->begin = position;
+    }
+}
+
+void requests_note_written(struct requests *requests, size_t count)
+{
+    requests->written += count;
+    uint64_t sent_end = requests->count == 0 ? requests->written : 0; /* a tunnel has no slots */
+    while (requests->sent < requests->count) {
+        const struct slot *slot = requests_slot(requests, requests->sent);
+        if (slot->end > requests->written) {
+            /* what is still arriving cannot be sent again: its beginning need not be kept */
+            sent_end = slot->flags & SLOT_OPEN ? requests->written : sent_end;
+            break;
+        }
+        sent_end = slot->end;
+        requests->sent++;
+    }
+    if (!requests->retain) {
+        drain_to(requests, sent_end);
+    }
+}
+
+void requests_pop(struct requests *requests, uint32_t count)
+{
+    if (requests->retain) {
+        drain_to(requests, requests_slot(requests, count - 1)->end);
+    }
+    requests->first = (requests->first + count) & (requests->cap - 1);
+    requests->count -= count;
+    requests->sent -= count;
+    if (requests->cap > 4096 && requests->count == 0) {
+        resize(requests, FIRST_CAP); /* a burst's room is not kept */
+    }
+}
+
+void requests_rewind(struct requests *requests)
+{
+    uint64_t from = requests->begin; /* where the next slot's bytes begin */
+    uint64_t to = requests->begin;   /* where they will */
+    uint32_t kept = 0;
+    struct evbuffer *bytes = evbuffer_new();
+    for (uint32_t i = 0; i < requests->count; i++) {
+        struct slot slot = *requests_slot(requests, i);
+        uint64_t end = slot.end > requests->end ? requests->end : slot.end;
+        size_t len = end > from ? (size_t)(end - from) : 0;
+        from += len;
+        if (slot.flags & SLOT_DROPPED) {
+            evbuffer_drain(requests->bytes, len);
+            continue;
+        }
+        evbuffer_remove_buffer(requests->bytes, bytes, len);
+        to += len;
+        slot.end = to;
+        *requests_slot(requests, kept++) = slot;
+    }
+    evbuffer_free(requests->bytes);
+    requests->bytes = bytes;
+    requests->count = kept;
+    requests->sent = 0;
+    requests->is_open = false;
+    requests->written = requests->begin;
+    requests->end = to;
+}

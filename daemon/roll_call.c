@@ -1,0 +1,53 @@
+/* Visiting the sessions of all workers. See roll_call.h. */
+#include "daemon/roll_call.h"
+
+static void on_arrival(struct mail *mail, void *receiver);
+
+static void visit_sessions(struct roll_call *roll, struct pool *pool)
+{
+    struct session *session;
+    struct session *next;
+    for (session = TAILQ_FIRST(&pool->sessions); session != NULL; session = next) {
+        next = TAILQ_NEXT(session, link);
+        roll->visit(roll, session);
+    }
+}
+
+/* Send it on: to the next worker, or home. */
+static void send_on(struct roll_call *roll, struct house *house)
+{
+    int to = roll->next < house->worker_count ? roll->next : roll->origin;
+    mailbox_post(&house->mailboxes[to], &roll->mail);
+}
+
+static void on_arrival(struct mail *mail, void *receiver)
+{
+    struct roll_call *roll = (struct roll_call *)mail;
+    struct pool *pool = &((struct pool *)receiver)[roll->prefix];
+    struct house *house = pool->prefix->house;
+    if (roll->next >= house->worker_count) {
+        roll->finish(roll);
+        return;
+    }
+    visit_sessions(roll, pool);
+    roll->next++;
+    send_on(roll, house);
+}
+
+void roll_call_start(struct roll_call *roll, struct session *asker)
+{
+    struct pool *pool = asker->pool;
+    roll->mail.run = on_arrival;
+    roll->asker = asker;
+    roll->is_silent = session_is_silent(asker);
+    roll->prefix = pool->prefix->index;
+    roll->origin = pool->worker;
+    roll->next = 0;
+    session_begin_answer(asker);
+    if (pool->prefix->house->worker_count == 1) {
+        visit_sessions(roll, pool);
+        roll->finish(roll);
+    } else {
+        send_on(roll, pool->prefix->house);
+    }
+}

@@ -1,0 +1,460 @@
+/* The decision for each request. See router.h. */
+#include "daemon/router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* The ways a request can go when the session has no connection of its own. */
+enum way {
+    WAY_SHARED,
+    WAY_LEASE,
+    WAY_BLOCKING,
+    WAY_STICKY,
+    WAY_TUNNEL,
+    WAY_LOCAL
+};
+
+bool call_word_is(const struct call *call, unsigned i, const char *text)
+{
+    return i < call->word_count && call->words[i].len == strlen(text) &&
+           strncasecmp(call->words[i].data, text, call->words[i].len) == 0;
+}
+
+static bool word_is(const struct fr_word *word, const char *text)
+{
+    return word->len == strlen(text) && strncasecmp(word->data, text, word->len) == 0;
+}
+
+static bool is_command(const struct call *call, enum fr_command_id id)
+{
+    return call->command != NULL && call->command->id == id;
+}
+
+/* -------------------------------------------------------------------------------------- conditions
+ */
+
+static void skip_words(struct fr_words *words, int count)
+{
+    struct fr_word word;
+    while (count-- > 0 && fr_words_next(words, &word)) {
+    }
+}
+
+/* Whether XREAD or XREADGROUP has the option BLOCK. Behind STREAMS it would be a stream's name. */
+static bool has_block_option(const struct call *call)
+{
+    struct fr_words words = fr_words_begin(call->frame, call->len);
+    struct fr_word word;
+    skip_words(&words, 1);
+    while (fr_words_next(&words, &word) && !word_is(&word, "STREAMS")) {
+        if (word_is(&word, "BLOCK")) {
+            return true;
+        }
+        skip_words(&words, word_is(&word, "COUNT") ? 1 : word_is(&word, "GROUP") ? 2 : 0);
+    }
+    return false;
+}
+
+/* Whether WAIT or WAITAOF asks for anybody but the server itself, which never needs waiting. */
+static bool asks_for_replicas(const struct call *call)
+{
+    int64_t count = 0;
+    bool is_aof = is_command(call, FR_CMD_WAITAOF);
+    for (unsigned i = 1; i <= (is_aof ? 2U : 1U) && i < call->word_count; i++) {
+        if (fr_parse_int64(call->words[i].data, call->words[i].len, &count) && count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool condition_holds(const struct call *call)
+{
+    if (!call->is_whole) {
+        return true;
+    }
+    switch ((enum fr_condition)call->command->condition) {
+    case FR_IF_BLOCK_OPTION:
+        return has_block_option(call);
+    case FR_IF_WAITS:
+        return asks_for_replicas(call);
+    case FR_IF_ON:
+        return call_word_is(call, 2, "ON");
+    case FR_IF_YES_OR_SYNC:
+        return call_word_is(call, 2, "YES") || call_word_is(call, 2, "SYNC");
+    case FR_IF_OFF_OR_SKIP:
+    case FR_ALWAYS:
+        return true;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * ways */
+
+static local_command local_of(const struct call *call)
+{
+    if (call->command == NULL) {
+        return NULL;
+    }
+    local_command local = connection_command(call->command);
+    return local != NULL ? local : client_command(call->command);
+}
+
+/* Commands that need a connection of their own, or that only end what such a connection has. */
+static enum way way_of_both(const struct fr_command *command)
+{
+    return command->id == FR_CMD_MULTI ? WAY_LEASE : WAY_SHARED;
+}
+
+static enum way way_of(const struct call *call)
+{
+    const struct fr_command *command = call->command;
+    if (command == NULL) {
+        return WAY_LEASE; /* who knows what it does to the connection */
+    }
+    if (local_of(call) != NULL) {
+        return WAY_LOCAL;
+    }
+    if (command->flags & FR_FLAG_CONTAINER && command->handler == FR_HANDLER_SHARED &&
+        call->argc > 1) {
+        return WAY_LEASE; /* a subcommand the table does not know */
+    }
+    bool holds = condition_holds(call);
+    switch ((enum fr_handler)command->handler) {
+    case FR_HANDLER_SHARED:
+        return WAY_SHARED;
+    case FR_HANDLER_LEASE:
+        return !holds ? WAY_SHARED : command->class == FR_CLASS_BLOCK ? WAY_BLOCKING : WAY_LEASE;
+    case FR_HANDLER_STICKY:
+        return holds ? WAY_STICKY : WAY_LOCAL;
+    case FR_HANDLER_TUNNEL:
+        return holds ? WAY_TUNNEL : WAY_LOCAL;
+    case FR_HANDLER_HUB:
+        return WAY_TUNNEL;
+    case FR_HANDLER_DAEMON:
+        return WAY_LEASE; /* READONLY and the like: the server words the error */
+    case FR_HANDLER_BOTH:
+        return way_of_both(command);
+    }
+    return WAY_LEASE;
+}
+
+/* -------------------------------------------------------------------------------------------
+ * leases */
+
+static enum lease_tag tag_of(const struct call *call)
+{
+    if (call->command == NULL) {
+        return TAG_NONE;
+    }
+    switch (call->command->id) {
+    case FR_CMD_MULTI:
+        return TAG_MULTI;
+    case FR_CMD_EXEC:
+        return TAG_EXEC;
+    case FR_CMD_DISCARD:
+        return TAG_DISCARD;
+    case FR_CMD_WATCH:
+        return TAG_WATCH;
+    case FR_CMD_UNWATCH:
+        return TAG_UNWATCH;
+    default:
+        return TAG_NONE;
+    }
+}
+
+/* What is outstanding on a connection whose last command can be behind it for everybody: the next
+ * request waits for it, so that a plain one goes back. */
+static bool ends_something(enum lease_tag tag)
+{
+    return tag == TAG_EXEC || tag == TAG_DISCARD || tag == TAG_UNWATCH;
+}
+
+/* WAIT means the last write of its connection, and a fresh one has none. A command that moves the
+ * offset of this connection to the server's present one makes it mean every write until now: any
+ * command up to 7.0, one that is propagated since. */
+static void move_offset(struct session *session)
+{
+    static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+    static const char publish[] = "*3\r\n$7\r\nPUBLISH\r\n$18\r\nflaskredisd:offset\r\n$0\r\n\r\n";
+    bool is_ping = session->lease->upstream->server_version < 702;
+    struct call call = {.frame = is_ping ? ping : publish,
+                        .len = is_ping ? sizeof ping - 1 : sizeof publish - 1,
+                        .is_whole = true,
+                        .command = &fr_commands[is_ping ? FR_CMD_PING : FR_CMD_PUBLISH]};
+    session_send_leased(session, &call, TAG_SILENT);
+}
+
+static enum routed send_blocking(struct session *session, const struct call *call)
+{
+    bool is_wait = is_command(call, FR_CMD_WAIT) || is_command(call, FR_CMD_WAITAOF);
+    bool is_queued = session->lease->state == LEASE_QUEUEING;
+    if (is_wait && !is_queued) {
+        if (!session_is_quiet(session)) {
+            return ROUTE_LATER;
+        }
+        move_offset(session);
+    }
+    if (!is_queued) { /* in a transaction nothing blocks */
+        session->is_barred = true;
+        session->is_blocking = true;
+    }
+    return session_send_leased(session, call, is_queued ? TAG_NONE : TAG_BLOCKING);
+}
+
+/* Send on the connection the session has. */
+static enum routed send_on_lease(struct session *session, const struct call *call, enum way way)
+{
+    enum lease_tag tag = tag_of(call);
+    bool is_harmless = tag != TAG_NONE || (call->command != NULL &&
+                                           call->command->block == FR_BLOCK_OK && way != WAY_LEASE);
+    session->lease->is_dirty = session->lease->is_dirty || (!is_harmless && way != WAY_STICKY);
+    if (!call->is_whole) {
+        session->stream = STREAM_SEND;
+    }
+    if (way == WAY_BLOCKING) {
+        return send_blocking(session, call);
+    }
+    if (ends_something(tag) || !is_harmless || !call->is_whole) {
+        session->is_barred = true;
+    }
+    return session_send_leased(session, call, (uint8_t)tag);
+}
+
+static enum routed lease_and_send(struct session *session, const struct call *call, enum way way)
+{
+    static const enum quota_kind kinds[] = {[WAY_SHARED] = QUOTA_LEASES,
+                                            [WAY_LEASE] = QUOTA_LEASES,
+                                            [WAY_BLOCKING] = QUOTA_BLOCKING,
+                                            [WAY_STICKY] = QUOTA_STICKY};
+    if (!session_is_quiet(session) || session_want_lease(session, kinds[way]) == ROUTE_LATER) {
+        return ROUTE_LATER;
+    }
+    return send_on_lease(session, call, way);
+}
+
+/* -------------------------------------------------------------------------------------------
+ * tunnel */
+
+static enum routed send_into_tunnel(struct session *session, const struct call *call)
+{
+    upstream_send_raw(session->lease->upstream, call->frame, call->len);
+    if (!call->is_whole) {
+        session->stream = STREAM_SEND;
+    }
+    if (is_command(call, FR_CMD_RESET) && call->argc == 1) {
+        session->is_resetting = true;
+        session_stop(session, STOP_WAIT);
+    }
+    return ROUTED;
+}
+
+static enum routed tunnel_and_send(struct session *session, const struct call *call)
+{
+    if (!session_is_quiet(session) || session_want_lease(session, QUOTA_STICKY) == ROUTE_LATER) {
+        return ROUTE_LATER;
+    }
+    session_begin_tunnel(session);
+    return send_into_tunnel(session, call);
+}
+
+/* ------------------------------------------------------------------------------ commands of our
+ * own */
+
+/* Commands that end a transaction's connection rather than being queued on it. */
+static bool ends_session_state(const struct call *call)
+{
+    return is_command(call, FR_CMD_RESET) || is_command(call, FR_CMD_QUIT);
+}
+
+static enum routed select_on_lease(struct session *session, const struct call *call)
+{
+    int64_t db = 0;
+    bool is_number =
+        call->argc == 2 && fr_parse_int64(call->words[1].data, call->words[1].len, &db);
+    session->selecting = is_number ? db : -1;
+    session->lease->is_dirty = true; /* it is not in its route's database any more */
+    session->is_barred = true;
+    return session_send_leased(session, call, is_number ? TAG_SELECT : TAG_NONE);
+}
+
+/* Commands about tracking are the server's affair once the session has a connection for it. */
+static bool is_about_tracking(const struct call *call)
+{
+    return is_command(call, FR_CMD_CLIENT_TRACKING) || is_command(call, FR_CMD_CLIENT_CACHING) ||
+           is_command(call, FR_CMD_CLIENT_TRACKINGINFO) ||
+           is_command(call, FR_CMD_CLIENT_GETREDIR) || is_command(call, FR_CMD_CLIENT_NO_TOUCH);
+}
+
+static enum routed local_with_lease(struct session *session, const struct call *call)
+{
+    bool is_queueing = session->lease->state == LEASE_QUEUEING;
+    if (is_command(call, FR_CMD_SELECT)) {
+        return select_on_lease(session, call);
+    }
+    if (session->lease->is_sticky && !is_queueing && is_about_tracking(call)) {
+        return send_on_lease(session, call, WAY_STICKY);
+    }
+    /* queued, it changes the connection when EXEC runs it, in ways only the server knows; and HELLO
+     * changes the protocol of a connection that has state */
+    if ((is_queueing && !ends_session_state(call)) || is_command(call, FR_CMD_HELLO)) {
+        return tunnel_and_send(session, call);
+    }
+    return local_of(call)(session, call);
+}
+
+/* The forms that switch off what is not on. */
+static enum routed answer_ok(struct session *session)
+{
+    session_answer_text(session, "+OK\r\n");
+    return ROUTED;
+}
+
+/* Commands that are answered here have their words counted here. */
+static bool has_right_count(const struct call *call)
+{
+    int arity = call->command->arity;
+    return arity > 0 ? call->argc == (uint32_t)arity : call->argc >= (uint32_t)-arity;
+}
+
+static enum routed answer_wrong_count(struct session *session, const struct call *call)
+{
+    session_answer_error(session, "ERR wrong number of arguments for '%s' command",
+                         call->command->name);
+    return ROUTED;
+}
+
+static enum routed route_local(struct session *session, const struct call *call)
+{
+    if (!session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    if (session->lease != NULL) {
+        return local_with_lease(session, call);
+    }
+    if (!has_right_count(call)) {
+        return answer_wrong_count(session, call);
+    }
+    local_command local = local_of(call);
+    return local == NULL ? answer_ok(session) : local(session, call);
+}
+
+static enum routed route_by_way(struct session *session, const struct call *call)
+{
+    enum way way = way_of(call);
+    if (way == WAY_LOCAL) {
+        return route_local(session, call);
+    }
+    if (way == WAY_TUNNEL) {
+        return tunnel_and_send(session, call);
+    }
+    if (session->lease == NULL) {
+        return way == WAY_SHARED ? session_send_shared(session, call, TAG_NONE)
+                                 : lease_and_send(session, call, way);
+    }
+    if (way == WAY_STICKY) {
+        if (!session_is_quiet(session)) {
+            return ROUTE_LATER;
+        }
+        session->lease->is_sticky = true;
+    }
+    return send_on_lease(session, call, way);
+}
+
+/* --------------------------------------------------------------------------------------- refusing
+ */
+
+/* Answer without sending. What is still to come of the request is skipped. */
+static enum routed answer_instead(struct session *session, const struct call *call,
+                                  const char *error)
+{
+    if (!session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    session_answer(session, error, strlen(error));
+    session->stream = call->is_whole ? STREAM_NONE : STREAM_SKIP;
+    return ROUTED;
+}
+
+static enum routed answer_refusal(struct session *session, const struct call *call)
+{
+    char *refusal = session->refusal;
+    session->refusal = NULL;
+    enum routed routed = answer_instead(session, call, refusal);
+    free(refusal);
+    return routed;
+}
+
+static enum routed answer_denied(struct session *session, const struct call *call)
+{
+    char error[256];
+    stats_count(&session->pool->context.loop->stats, errors_pooldeny);
+    snprintf(error, sizeof error, "-POOLDENY '%s' is denied for prefix %s (setting \"deny\")\r\n",
+             call->command->name, session->pool->context.settings->name);
+    return answer_instead(session, call, error);
+}
+
+static enum routed answer_too_big(struct session *session, const struct call *call)
+{
+    char error[256];
+    snprintf(error, sizeof error,
+             "-POOLBIG '%s' is larger than %lld bytes (setting \"large_request\"); not sent\r\n",
+             call->command->name, (long long)session->pool->context.settings->large_request);
+    return answer_instead(session, call, error);
+}
+
+/* A browser was made to speak to us (securityWarningCommand in Redis' server.c): the words HTTP
+ * begins with. */
+static bool is_http(const struct call *call)
+{
+    return call_word_is(call, 0, "POST") || call_word_is(call, 0, "Host:");
+}
+
+static bool may_come_before_auth(const struct call *call)
+{
+    return is_command(call, FR_CMD_AUTH) || is_command(call, FR_CMD_HELLO) ||
+           ends_session_state(call);
+}
+
+static enum routed route_large(struct session *session, const struct call *call)
+{
+    if (session_is_tunnel(session)) {
+        return send_into_tunnel(session, call);
+    }
+    enum way way = way_of(call);
+    if (way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY) {
+        return answer_too_big(session, call);
+    }
+    return session->lease != NULL ? send_on_lease(session, call, way)
+                                  : lease_and_send(session, call, way);
+}
+
+enum routed router_route(struct session *session, const struct call *call)
+{
+    if (session->refusal != NULL) {
+        return answer_refusal(session, call);
+    }
+    if (session->is_barred && !session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    if (is_http(call)) {
+        session_close(session, "speaks HTTP");
+        return ROUTED;
+    }
+    if (!session->is_authenticated && !may_come_before_auth(call)) {
+        return answer_instead(session, call, "-NOAUTH Authentication required.\r\n");
+    }
+    if (call->command != NULL && session->pool->is_denied[call->command->id]) {
+        return answer_denied(session, call);
+    }
+    if (!call->is_whole) {
+        return route_large(session, call);
+    }
+    if (session_is_tunnel(session)) {
+        return send_into_tunnel(session, call);
+    }
+    return route_by_way(session, call);
+}

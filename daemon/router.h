@@ -1,0 +1,25 @@
+/* Where a request goes: to the shared lane, to a lease, into a tunnel, or no further than here. The
+ * decision is read from the command table and the session's state; nothing is checked that the
+ * server checks itself. */
+#ifndef ROUTER_H
+#define ROUTER_H
+
+#include "daemon/session.h"
+
+/* Route one request: a session_router. */
+enum routed router_route(struct session *session, const struct call *call);
+
+/* A command answered here. The session is quiet. */
+typedef enum routed (*local_command)(struct session *session, const struct call *call);
+
+/* The one for this row of the table; NULL: the server answers. Defined beside the commands. */
+local_command connection_command(const struct fr_command *command);
+local_command client_command(const struct fr_command *command);
+
+/* Whether a client may have this name (CLIENT SETNAME, HELLO SETNAME); answers if not. */
+bool client_name_is_valid(struct session *session, const struct fr_word *name);
+
+/* Whether word i of a call is this, in any case of letters. */
+bool call_word_is(const struct call *call, unsigned i, const char *text);
+
+#endif

@@ -1,0 +1,243 @@
+/* One client connection: its bytes, the order of its replies, and the state a Redis server would
+ * keep for it.
+ *
+ *   client --> input --> (frame) --> router --+--> shared lane --+
+ *                ^                            +--> lease --------+--> replies, in order
+ *                |                            +--> here ---------+         |
+ *                +--- stops: reasons not to go on yet                      v
+ *   client <------------------------------------------------------------ output
+ *
+ * A session has requests outstanding on one upstream at most. Before it speaks on another, or is
+ * answered by the daemon itself, it waits until all replies have come: so replies and effects keep
+ * the order of the requests. Each reason to wait is a bit of its own, and the request that has to
+ * wait stays in the input and is routed again from the beginning.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/command.h"
+#include "common/resp.h"
+#include "daemon/lane.h"
+#include "daemon/lease.h"
+#include "daemon/pool.h"
+#include "daemon/transport.h"
+
+/* Reasons not to route the next request yet. */
+enum session_stop {
+    STOP_REPLIES = 1, /* replies are outstanding, and what comes next must not overtake them */
+    STOP_WAIT = 2,    /* for a lane, a lease or other workers */
+    STOP_OUTPUT = 4,  /* the client does not read its replies */
+    STOP_ROOM = 8,    /* the server does not read its requests */
+    STOP_COUNT = 16,  /* "outstanding_max" */
+    STOP_TURN = 32,   /* others come first */
+    STOP_END = 64     /* nothing more will be read */
+};
+
+enum session_reply_mode {
+    REPLY_ON,
+    REPLY_OFF
+};
+
+/* A request that is larger than "large_request" and passes in pieces. */
+enum session_stream {
+    STREAM_NONE,
+    STREAM_SEND, /* to the lease */
+    STREAM_SKIP  /* it was answered already */
+};
+
+/* Bits of a slot's tag beside the lease_tag in its low half. */
+enum session_tag {
+    TAG_LEASE_MASK = 0x0f,
+    TAG_SILENT = 0x10,   /* the client does not want the reply, or does not know of the request */
+    TAG_SELECT = 0x20,   /* +OK changes the session's database */
+    TAG_BLOCKING = 0x40, /* may wait for long, and is given up when the client goes */
+    TAG_LEASED = 0x80    /* stands on the lease */
+};
+
+/* What a session waits for; made when it begins to. */
+struct session_wait {
+    struct session *session;
+    struct lane_waiter lane;
+    struct lease_waiter lease;
+    struct upstream *upstream; /* of the lane */
+    struct event timer;
+};
+
+struct session {
+    struct reply_sink sink;
+    struct lease_holder holder;
+    struct transport transport;
+    struct pool *pool;
+    TAILQ_ENTRY(session) link;
+    uint64_t id;
+    char *address;       /* of the client, as CLIENT LIST shows it */
+    char *local_address; /* of the socket it came to */
+    uint64_t created_ms;
+    uint64_t last_input_ms;
+
+    /* what a server would know of the connection */
+    int64_t db;
+    int64_t proto;
+    const struct identity *identity;
+    char *user; /* as whom it authenticated here; NULL: the default user */
+    char *name;
+    char *lib_name;
+    char *lib_version;
+    bool is_authenticated;
+    bool is_no_evict;
+    enum session_reply_mode reply_mode;
+    bool skips_this; /* CLIENT REPLY SKIP came just before */
+    bool skips_next;
+
+    /* where it speaks */
+    struct lane *lane;
+    struct lease *lease;
+    uint32_t outstanding;
+    bool is_blocking; /* what is outstanding may wait for long, and is given up when the client goes
+                       */
+    bool is_barred;   /* nothing may follow what is outstanding */
+    int64_t selecting; /* database of a SELECT under way on a lease */
+    int64_t queued_db; /* database of a SELECT in a transaction's queue; -1: none */
+    struct session_wait *wait;
+    char *refusal; /* what the wait ended with instead of success: the line to answer */
+    const struct fr_command *last_command;
+
+    /* tunnel */
+    bool is_resetting; /* RESET was sent into the tunnel */
+    struct fr_reply tunnel_frame;
+
+    /* input */
+    unsigned stops; /* enum session_stop */
+    bool has_frame; /* the request at the input's beginning is complete, and waits to be routed */
+    bool is_eof;
+    bool is_deaf; /* the client cannot be written to any more */
+    enum session_stream stream;
+    struct fr_request request;
+    char *in;
+    size_t in_at, in_len, in_cap;
+    struct loop_task resume;
+
+    /* output */
+    struct evbuffer *out;
+    size_t accounted; /* of out, in the house's memory_used */
+    bool closes_when_written;
+    struct loop_task deliver;
+
+    bool is_dead;
+    struct loop_task bury;
+};
+
+/* A request as the router sees it. */
+struct call {
+    const char *frame; /* a whole array frame, or the beginning of one */
+    size_t len;
+    bool is_whole;
+    uint32_t argc;
+    unsigned word_count; /* of words that are there, FR_REQUEST_WORDS at most */
+    struct fr_word words[FR_REQUEST_WORDS];
+    const struct fr_command *command; /* NULL: not in the table */
+};
+
+/* Whether a request has been dealt with, or must be routed again later. */
+enum routed {
+    ROUTED,
+    ROUTE_LATER
+};
+
+/* The router, handed to sessions by who makes the first one. */
+typedef enum routed (*session_router)(struct session *session, const struct call *call);
+void session_set_router(session_router router);
+
+/* Take a connected socket. */
+void session_create(struct pool *pool, int fd);
+
+/* End the session now; what it is owed is dropped when it comes. The reason is logged. */
+void session_close(struct session *session, const char *reason);
+
+/* End it when all its replies are written; nothing more is read. */
+void session_close_when_written(struct session *session);
+
+/* The time limits of all sessions of a pool, looked at now and then. */
+void sessions_check_limits(struct pool *pool);
+
+/* The daemon ends: finish what is outstanding, then close. */
+void sessions_drain(struct pool *pool);
+
+/* Close the sessions with most replies unread while the house's memory is over its limit. */
+void sessions_shed(struct pool *pool);
+
+struct upstream_route session_route(const struct session *session);
+
+/* ---- for the router and the commands answered here ---- */
+
+/* Whether no reply is outstanding. If there are some, the session stops until they have come. */
+bool session_is_quiet(struct session *session);
+
+/* Answer the request. The session must be quiet. */
+void session_answer(struct session *session, const char *data, size_t len);
+void session_answerf(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+#define session_answer_text(session, text) session_answer(session, text, sizeof(text) - 1)
+
+/* Answer with an error; line ends in it become blanks. Format without "-" and line end. */
+void session_answer_error(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Answer a bulk string, or the null of the session's protocol for data NULL. */
+void session_answer_bulk(struct session *session, const char *data, size_t len);
+
+/* The answer comes later, from other workers: until then it is outstanding, which also keeps the
+ * session in memory. What session_is_silent says must be remembered until then. */
+void session_begin_answer(struct session *session);
+void session_finish_answer(struct session *session, const char *data, size_t len, bool is_silent);
+
+/* Whether the client gets no reply to the current request. */
+bool session_is_silent(const struct session *session);
+
+/* Send the request on the shared lane of the session's route. */
+enum routed session_send_shared(struct session *session, const struct call *call, uint8_t tag);
+
+/* Send it on the lease. */
+enum routed session_send_leased(struct session *session, const struct call *call, uint8_t tag);
+
+/* Have a lease of this kind: ROUTED when there is one. The session must be quiet. */
+enum routed session_want_lease(struct session *session, enum quota_kind kind);
+
+/* Have the lane of this route ready: ROUTED when it is, then *upstream is its connection. The
+ * session must be quiet. */
+enum routed session_want_ready(struct session *session, const struct upstream_route *route,
+                               struct upstream **upstream);
+
+/* Speak on another lane from now on. */
+void session_change_route(struct session *session, int64_t db, int64_t proto,
+                          const struct identity *identity);
+
+/* Stop until session_resume is called with the same reason. */
+void session_stop(struct session *session, enum session_stop reason);
+void session_resume(struct session *session, enum session_stop reason);
+
+/* Be as a new session: database, protocol, user, name and CLIENT REPLY. */
+void session_forget_state(struct session *session);
+
+/* Whether a blocking request of the session waits for a connection. */
+bool session_waits_to_block(const struct session *session);
+
+/* End the session's wait: its request is answered with this line. */
+void session_refuse_wait(struct session *session, const char *line);
+
+/* Give back the lease, if any. */
+void session_end_lease(struct session *session);
+
+/* From now on bytes pass between client and lease as they are. */
+void session_begin_tunnel(struct session *session);
+bool session_is_tunnel(const struct session *session);
+
+/* Set a text field. */
+void session_set_text(char **field, const char *data, size_t len);
+
+#endif

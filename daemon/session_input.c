@@ -1,0 +1,372 @@
+/* What a client sends: read, framed, and handed to the router one request after the other. What
+ * must wait stays here, bounded. */
+#include "daemon/session_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/memory.h"
+
+static session_router route;
+
+void session_set_router(session_router router)
+{
+    route = router;
+}
+
+static const struct prefix_settings *settings_of(const struct session *session)
+{
+    return session->pool->context.settings;
+}
+
+bool session_has_input(const struct session *session)
+{
+    return session->has_frame || session->stops & STOP_TURN;
+}
+
+/* ------------------------------------------------------------------------------------ one request
+ */
+
+static void fill_words(struct call *call, const struct fr_request *request, const char *frame)
+{
+    unsigned count = request->args_done < FR_REQUEST_WORDS ? request->args_done : FR_REQUEST_WORDS;
+    call->word_count = count;
+    for (unsigned i = 0; i < count; i++) {
+        call->words[i] = (struct fr_word){frame + request->word_at[i], request->word_len[i]};
+    }
+}
+
+static void look_up(struct call *call)
+{
+    const struct fr_word *words = call->words;
+    if (call->word_count > 0) {
+        bool has_sub = call->word_count > 1;
+        call->command = fr_command_find(words[0].data, words[0].len, has_sub ? words[1].data : NULL,
+                                        has_sub ? words[1].len : 0);
+    }
+}
+
+static enum routed route_call(struct session *session, struct call *call)
+{
+    look_up(call);
+    enum routed routed = route(session, call);
+    if (routed == ROUTED) {
+        session->last_command = call->command;
+        session->skips_this = session->skips_next;
+        session->skips_next = false;
+    }
+    return routed;
+}
+
+static void protocol_error(struct session *session, const char *text)
+{
+    if (session_is_quiet(session)) {
+        stats_count(&session->pool->context.loop->stats, errors_protocol);
+        session_answer_error(session, "ERR %s", text);
+        session_close_when_written(session);
+    }
+}
+
+/* An inline line is routed as the array it stands for. */
+static enum routed route_line(struct session *session, const char *line, size_t len)
+{
+    struct fr_request request = {0};
+    struct fr_request_limits limits = {INT32_MAX, INT32_MAX, false};
+    enum routed routed = ROUTED;
+    len -= line[len - 1] == '\n';
+    len -= len > 0 && line[len - 1] == '\r';
+    char *frame = memory_alloc(FR_INLINE_CAP(len));
+    long frame_len = fr_inline_to_array(line, len, frame);
+    if (frame_len < 0) {
+        protocol_error(session, "Protocol error: unbalanced quotes in request");
+        routed = session->outstanding > 0 ? ROUTE_LATER : ROUTED;
+    } else if (frame_len > 0) {
+        fr_request_scan(&request, frame, (size_t)frame_len, &limits);
+        struct call call = {
+            .frame = frame, .len = (size_t)frame_len, .is_whole = true, .argc = request.argc};
+        fill_words(&call, &request, frame);
+        routed = route_call(session, &call);
+    }
+    free(frame);
+    return routed;
+}
+
+static enum routed route_frame(struct session *session, const char *frame)
+{
+    const struct fr_request *request = &session->request;
+    if (request->is_inline) {
+        return route_line(session, frame, request->scanned);
+    }
+    if (request->argc == 0) {
+        return ROUTED; /* an empty array asks for nothing */
+    }
+    struct call call = {
+        .frame = frame, .len = request->scanned, .is_whole = true, .argc = request->argc};
+    fill_words(&call, request, frame);
+    return route_call(session, &call);
+}
+
+/* ------------------------------------------------------------------------------------ large
+ * requests */
+
+/* Begin to pass on a request of which only the beginning is there. Returns how many bytes were
+ * taken. */
+static size_t begin_stream(struct session *session, const char *frame)
+{
+    struct fr_request *request = &session->request;
+    size_t len = request->scanned;
+    struct call call = {.frame = frame, .len = len, .argc = request->argc};
+    fill_words(&call, request, frame);
+    if (route_call(session, &call) == ROUTE_LATER) {
+        return 0;
+    }
+    fr_request_drop(request, len);
+    return len;
+}
+
+static void end_stream(struct session *session)
+{
+    session->stream = STREAM_NONE;
+    fr_request_reset(&session->request);
+    if (session->outstanding == 0) {
+        session_settle(session);
+    }
+}
+
+/* The client broke the protocol in the middle: the server must not see the request, nor the client
+ * two errors for it. */
+static void abandon_stream(struct session *session)
+{
+    if (session->stream == STREAM_SEND) {
+        upstream_silence(session->lease->upstream, TAG_SILENT);
+        session->stream = STREAM_NONE;
+        session_end_lease(session);
+    }
+    session->stream = STREAM_NONE;
+}
+
+static struct fr_request_limits limits_of(const struct session *session)
+{
+    return (struct fr_request_limits){.args_max = settings_of(session)->args_max,
+                                      .bulk_max = settings_of(session)->bulk_max,
+                                      .unauthenticated = !session->is_authenticated};
+}
+
+/* Pass on what has come of a large request. Returns how many bytes were taken. */
+static size_t go_on_streaming(struct session *session, const char *data, size_t len)
+{
+    struct fr_request_limits limits = limits_of(session);
+    char error[128];
+    enum fr_frame outcome = fr_request_scan(&session->request, data, len, &limits);
+    if (outcome == FR_FRAME_BROKEN) {
+        abandon_stream(session);
+        protocol_error(session, fr_request_error(&session->request, error, sizeof error));
+        return len;
+    }
+    size_t taken = session->request.scanned;
+    if (session->stream == STREAM_SEND && taken > 0) {
+        upstream_append(session->lease->upstream, data, taken, outcome == FR_FRAME_DONE);
+        if (session->lease->upstream->is_stuffed) {
+            session_stop(session, STOP_ROOM);
+        }
+    }
+    fr_request_drop(&session->request, taken);
+    if (outcome == FR_FRAME_DONE) {
+        end_stream(session);
+    }
+    return taken;
+}
+
+/* ------------------------------------------------------------------------------------ the input */
+
+/* Find the next request in the bytes that are there. Returns false when there is none yet. */
+static bool find_frame(struct session *session, const char *data, size_t len)
+{
+    struct fr_request_limits limits = limits_of(session);
+    char error[128];
+    enum fr_frame outcome = fr_request_scan(&session->request, data, len, &limits);
+    if (outcome == FR_FRAME_BROKEN) {
+        protocol_error(session, fr_request_error(&session->request, error, sizeof error));
+        return false;
+    }
+    session->has_frame = outcome == FR_FRAME_DONE;
+    return session->has_frame;
+}
+
+static bool is_large(const struct session *session)
+{
+    return !session->has_frame && !session->request.is_inline &&
+           session->request.scanned > (uint64_t)settings_of(session)->large_request;
+}
+
+/* Deal with the request at the beginning of data. Returns how many bytes it took; 0: it waits. */
+static size_t take_request(struct session *session, const char *data, size_t len)
+{
+    if (session->stream != STREAM_NONE) {
+        return go_on_streaming(session, data, len);
+    }
+    if (!session->has_frame && !find_frame(session, data, len)) {
+        return is_large(session) && session->stops == 0 ? begin_stream(session, data) : 0;
+    }
+    if (route_frame(session, data) == ROUTE_LATER) {
+        return 0;
+    }
+    size_t taken = session->request.scanned;
+    session->has_frame = false;
+    fr_request_reset(&session->request);
+    return taken;
+}
+
+/* Let the others have their turn. */
+static void give_way(struct session *session)
+{
+    session_stop(session, STOP_TURN);
+    loop_defer(session->pool->context.loop, &session->resume);
+}
+
+/* Deal with requests until none is complete, or one must wait. Returns how many bytes were taken.
+ */
+static size_t take_requests(struct session *session, const char *data, size_t len)
+{
+    size_t at = 0;
+    int64_t budget = settings_of(session)->turn_count;
+    while (session->stops == 0 && at < len) {
+        if (budget-- == 0) {
+            give_way(session);
+            break;
+        }
+        size_t taken = take_request(session, data + at, len - at);
+        if (taken == 0 || session->is_dead) {
+            break;
+        }
+        at += taken;
+    }
+    return at;
+}
+
+/* Bytes that may stand here before reading stops. */
+static size_t input_limit(const struct session *session)
+{
+    return (size_t)settings_of(session)->large_request + LOOP_SCRATCH_CAP;
+}
+
+static void keep(struct session *session, const char *data, size_t len)
+{
+    if (len == 0) {
+        return;
+    }
+    if (session->in_at > 0) {
+        memmove(session->in, session->in + session->in_at, session->in_len);
+        session->in_at = 0;
+    }
+    if (session->in_len + len > session->in_cap) {
+        size_t cap = session->in_cap == 0 ? 256 : session->in_cap;
+        while (cap < session->in_len + len) {
+            cap *= 2;
+        }
+        session->in = memory_resize(session->in, cap);
+        session->in_cap = cap;
+    }
+    memcpy(session->in + session->in_len, data, len);
+    session->in_len += len;
+}
+
+/* Idle clients hold no buffer. */
+static void free_input(struct session *session)
+{
+    free(session->in);
+    session->in = NULL;
+    session->in_at = session->in_len = session->in_cap = 0;
+}
+
+static void take_kept(struct session *session)
+{
+    size_t taken = take_requests(session, session->in + session->in_at, session->in_len);
+    session->in_at += taken;
+    session->in_len -= taken;
+    if (session->in_len == 0) {
+        free_input(session);
+    }
+}
+
+/* A blocked request is cancelled when its client goes; what can be carried out is. */
+static bool is_blocked(const struct session *session)
+{
+    return session_waits_to_block(session) || (session->is_blocking && session->outstanding > 0);
+}
+
+/* Nobody waits for the blocked request any more; closing its connection is how the server learns
+ * it. What was answered before is still written. */
+static void cancel(struct session *session)
+{
+    session_end_wait(session);
+    if (session->lease != NULL) {
+        upstream_silence(session->lease->upstream, TAG_SILENT);
+        session_end_lease(session);
+    }
+    session_close_when_written(session);
+}
+
+static void after_input(struct session *session)
+{
+    if (session->is_dead) {
+        return;
+    }
+    bool is_full = session->in_len >= input_limit(session);
+    transport_want_read(&session->transport,
+                        !session->is_eof && !(session->stops & STOP_END) && !is_full);
+    if (session->is_eof && is_blocked(session)) {
+        cancel(session);
+    } else {
+        session_check_end(session);
+    }
+}
+
+static void end_of_input(struct session *session, enum transport_outcome outcome)
+{
+    session->is_eof = true;
+    session->is_deaf = session->is_deaf || outcome == TRANSPORT_FAILED;
+    take_kept(session);
+    after_input(session);
+}
+
+void session_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct session *session = arg;
+    char *scratch = session->pool->context.loop->scratch;
+    size_t count = 0;
+    (void)fd, (void)what;
+    enum transport_outcome outcome =
+        transport_read(&session->transport, scratch, LOOP_SCRATCH_CAP, &count);
+    if (outcome == TRANSPORT_AGAIN) {
+        return;
+    }
+    if (outcome != TRANSPORT_OK) {
+        end_of_input(session, outcome);
+        return;
+    }
+    session->last_input_ms = loop_now_ms();
+    if (session->in_len == 0) { /* the usual case: straight from where it was read */
+        size_t taken = take_requests(session, scratch, count);
+        if (!session->is_dead) {
+            keep(session, scratch + taken, count - taken);
+        }
+    } else {
+        keep(session, scratch, count);
+        take_kept(session);
+    }
+    after_input(session);
+}
+
+void session_on_resume(struct loop_task *task)
+{
+    struct session *session =
+        (struct session *)(void *)((char *)task - offsetof(struct session, resume));
+    session->stops &= ~(unsigned)STOP_TURN;
+    if (!session->is_dead && session->stops == 0) {
+        take_kept(session);
+        after_input(session);
+    }
+}

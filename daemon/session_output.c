@@ -1,0 +1,171 @@
+/* What a session owes its client in bytes: written once per turn, bounded, and a reason not to read
+ * on while the client does not read. */
+#include "daemon/session_parts.h"
+
+#include <inttypes.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "daemon/log.h"
+
+/* Unread replies beyond which a client's requests wait, and where they go on. */
+#define OUTPUT_HIGH_WATER (1024 * 1024)
+#define OUTPUT_LOW_WATER (256 * 1024)
+
+/* Say how many bytes wait for the client, to the limit on all clients together. */
+void session_account(struct session *session, size_t waiting)
+{
+    if (waiting != session->accounted) {
+        atomic_fetch_add(&session->pool->prefix->house->memory_used,
+                         (int64_t)waiting - (int64_t)session->accounted);
+        session->accounted = waiting;
+    }
+}
+
+static void check_output(struct session *session)
+{
+    size_t waiting = evbuffer_get_length(session->out);
+    int64_t limit = session->pool->context.settings->reply_limit;
+    session_account(session, waiting);
+    if (waiting > (uint64_t)limit) {
+        log_info("client %" PRIu64 " %s: closed with %zu bytes unread (setting \"reply_limit\")",
+                 session->id, session->pool->context.settings->name, waiting);
+        stats_count(&session->pool->context.loop->stats, clients_closed_slow);
+        session_close(session, "reply_limit");
+    } else if (waiting > OUTPUT_HIGH_WATER) {
+        session_stop(session, STOP_OUTPUT);
+        if (session->lease != NULL) {
+            upstream_pause(session->lease->upstream, true);
+        }
+        sessions_shed(session->pool);
+    } else if (waiting <= OUTPUT_LOW_WATER && session->stops & STOP_OUTPUT) {
+        if (session->lease != NULL) {
+            upstream_pause(session->lease->upstream, false);
+        }
+        session_resume(session, STOP_OUTPUT);
+    }
+}
+
+/* The client cannot be written to: what it sent is still carried out, replies are dropped. */
+static void go_deaf(struct session *session)
+{
+    session->is_deaf = true;
+    evbuffer_drain(session->out, evbuffer_get_length(session->out));
+    transport_want_write(&session->transport, false);
+    if (session_is_tunnel(session)) {
+        session_close(session, "the client has gone");
+    }
+}
+
+static void write_out(struct session *session)
+{
+    enum transport_outcome outcome = TRANSPORT_OK;
+    while (outcome == TRANSPORT_OK && evbuffer_get_length(session->out) > 0) {
+        size_t written = 0;
+        outcome = transport_write(&session->transport, session->out, 0,
+                                  evbuffer_get_length(session->out), &written);
+        evbuffer_drain(session->out, written);
+    }
+    if (outcome == TRANSPORT_FAILED) {
+        go_deaf(session);
+    } else {
+        transport_want_write(&session->transport, outcome == TRANSPORT_AGAIN);
+    }
+}
+
+static void deliver(struct session *session)
+{
+    if (session->is_dead) {
+        return;
+    }
+    write_out(session);
+    if (session->is_dead) {
+        return;
+    }
+    if (session->closes_when_written && evbuffer_get_length(session->out) == 0 &&
+        session->outstanding == 0) {
+        session_close(session, session->is_eof ? "the client has gone" : "done");
+        return;
+    }
+    check_output(session);
+}
+
+void session_on_deliver(struct loop_task *task)
+{
+    deliver((struct session *)(void *)((char *)task - offsetof(struct session, deliver)));
+}
+
+void session_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    deliver(arg);
+}
+
+void session_write(struct session *session, const char *data, size_t len)
+{
+    if (!session->is_dead && !session->is_deaf) {
+        evbuffer_add(session->out, data, len);
+        loop_defer(session->pool->context.loop, &session->deliver);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- local answers
+ */
+
+bool session_is_silent(const struct session *session)
+{
+    return session->reply_mode == REPLY_OFF || session->skips_this;
+}
+
+void session_answer(struct session *session, const char *data, size_t len)
+{
+    stats_count(&session->pool->context.loop->stats, requests_local);
+    if (!session_is_silent(session)) {
+        session_write(session, data, len);
+    }
+}
+
+void session_answerf(struct session *session, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    session_answer(session, text, len < (int)sizeof text ? (size_t)len : sizeof text - 1);
+}
+
+void session_answer_error(struct session *session, const char *format, ...)
+{
+    char text[1024] = "-";
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + 1, sizeof text - 4, format, arguments);
+    va_end(arguments);
+    for (char *c = text; *c != '\0'; c++) {
+        *c = *c == '\r' || *c == '\n' ? ' ' : *c;
+    }
+    strcat(text, "\r\n");
+    session_answer(session, text, strlen(text));
+}
+
+void session_answer_bulk(struct session *session, const char *data, size_t len)
+{
+    if (data == NULL) {
+        session_answerf(session, session->proto == 3 ? "_\r\n" : "$-1\r\n");
+        return;
+    }
+    stats_count(&session->pool->context.loop->stats, requests_local);
+    if (!session_is_silent(session)) {
+        char header[32];
+        int header_len = snprintf(header, sizeof header, "$%zu\r\n", len);
+        session_write(session, header, (size_t)header_len);
+        session_write(session, data, len);
+        session_write(session, "\r\n", 2);
+    }
+}

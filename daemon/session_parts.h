@@ -1,0 +1,29 @@
+/* What the files of a session share among themselves. Nobody else includes this. */
+#ifndef SESSION_PARTS_H
+#define SESSION_PARTS_H
+
+#include "daemon/session.h"
+
+/* session.c: nothing is outstanding any more. */
+void session_settle(struct session *session);
+
+/* session.c: the client is given up, but replies may still come. */
+void session_check_end(struct session *session);
+
+/* session_input.c */
+void session_on_readable(evutil_socket_t fd, short what, void *arg);
+void session_on_resume(struct loop_task *task);
+bool session_has_input(const struct session *session);
+
+/* session_output.c */
+void session_on_writable(evutil_socket_t fd, short what, void *arg);
+void session_on_deliver(struct loop_task *task);
+void session_write(struct session *session, const char *data, size_t len);
+void session_account(struct session *session, size_t waiting);
+
+/* session_speak.c */
+extern const struct reply_sink_ops session_sink_ops;
+void session_init_holder(struct session *session);
+void session_end_wait(struct session *session);
+
+#endif

@@ -1,0 +1,497 @@
+/* How a session speaks with servers: on its shared lane, on a lease, and waiting for either.
+ * Replies come back here. */
+#include "daemon/session_parts.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "daemon/log.h"
+#include "daemon/memory.h"
+
+static struct session *session_of_sink(struct reply_sink *sink)
+{
+    return (struct session *)(void *)((char *)sink - offsetof(struct session, sink));
+}
+
+static struct session *session_of_holder(struct lease_holder *holder)
+{
+    return (struct session *)(void *)((char *)holder - offsetof(struct session, holder));
+}
+
+struct upstream_route session_route(const struct session *session)
+{
+    return (struct upstream_route){
+        .db = session->db, .proto = session->proto, .identity = session->identity};
+}
+
+void session_stop(struct session *session, enum session_stop reason)
+{
+    session->stops |= reason;
+}
+
+void session_resume(struct session *session, enum session_stop reason)
+{
+    if (session->stops & reason) {
+        session->stops &= ~(unsigned)reason;
+        if (session->stops == 0 && !session->is_dead) {
+            loop_defer(session->pool->context.loop, &session->resume);
+        }
+    }
+}
+
+bool session_is_quiet(struct session *session)
+{
+    if (session->outstanding > 0) {
+        session_stop(session, STOP_REPLIES);
+    }
+    return session->outstanding == 0;
+}
+
+/* ---------------------------------------------------------------------------------------- replies
+ */
+
+/* A reply to a request that concerns the session's own state has come. */
+static void note_reply(struct session *session, const struct reply_part *part)
+{
+    enum lease_tag tag = part->slot->tag & TAG_LEASE_MASK;
+    if (!(part->slot->tag & TAG_LEASED) || session->lease == NULL) {
+        return;
+    }
+    if (part->slot->tag & TAG_SELECT) {
+        if (FR_REPLY_BEGINS(part->frame, "+OK")) {
+            session->db = session->selecting;
+        } else if (FR_REPLY_BEGINS(part->frame, "+QUEUED")) {
+            session->queued_db = session->selecting;
+        }
+    }
+    if (tag == TAG_EXEC && session->queued_db >= 0) {
+        if (FR_REPLY_BEGINS(part->frame, "*") && !FR_REPLY_BEGINS(part->frame, "*-")) {
+            session->db = session->queued_db;
+            session->lease->is_sticky =
+                true; /* it stands in another database than its route says */
+        }
+        session->queued_db = -1;
+    }
+    lease_note_reply(session->lease, tag, part->frame);
+}
+
+static void note_replies(struct session *session, unsigned count)
+{
+    session->outstanding -= count;
+    if (session->outstanding == 0) {
+        session_settle(session);
+    } else if (session->outstanding < session->pool->context.settings->outstanding_max / 2) {
+        session_resume(session, STOP_COUNT);
+    }
+}
+
+static void on_reply(struct reply_sink *sink, const struct reply_part *part)
+{
+    struct session *session = session_of_sink(sink);
+    if (!(part->slot->tag & TAG_SILENT)) {
+        session_write(session, part->data, part->len);
+    }
+    if (part->is_last) {
+        if (part->slot->tag != TAG_NONE && !session->is_dead) {
+            note_reply(session, part);
+        }
+        if (part->slot->tag & TAG_BLOCKING && (session->is_dead || session->is_deaf)) {
+            stats_count(&session->pool->context.loop->stats, blocked_reply_lost);
+        }
+        note_replies(session, part->count);
+    }
+}
+
+static void on_failure(struct reply_sink *sink, const struct slot *slot, const char *error,
+                       bool is_cut)
+{
+    struct session *session = session_of_sink(sink);
+    bool closes = session->pool->context.settings->on_loss == LOSS_CLOSE;
+    if (!session->is_dead && (is_cut || closes)) {
+        session_close(session, is_cut ? "a reply broke off" : "connection to the server lost");
+    } else if (!(slot->tag & TAG_SILENT)) {
+        session_write(session, error, strlen(error));
+    }
+    if (slot->flags & SLOT_OPEN && session->stream == STREAM_SEND) {
+        session->stream = STREAM_SKIP; /* the rest of the request has nowhere to go */
+    }
+    note_replies(session, 1);
+}
+
+const struct reply_sink_ops session_sink_ops = {on_reply, on_failure};
+
+void session_begin_answer(struct session *session)
+{
+    session->outstanding++;
+}
+
+void session_finish_answer(struct session *session, const char *data, size_t len, bool is_silent)
+{
+    if (!is_silent) {
+        session_write(session, data, len);
+    }
+    note_replies(session, 1);
+}
+
+/* ---------------------------------------------------------------------------------------- waiting
+ */
+
+void session_end_wait(struct session *session)
+{
+    struct session_wait *wait = session->wait;
+    if (wait != NULL) {
+        session->wait = NULL;
+        lane_forget(&wait->lane);
+        lease_forget(&wait->lease);
+        event_del(&wait->timer);
+        free(wait);
+    }
+    session->stops &= ~(unsigned)STOP_WAIT;
+}
+
+/* The wait is over; with a refusal the request will be answered by it. Takes the refusal. */
+static void finish_wait(struct session *session, char *refusal)
+{
+    bool was_stopped = session->stops & STOP_WAIT;
+    session_end_wait(session);
+    free(session->refusal);
+    session->refusal = refusal;
+    if (was_stopped) {
+        session->stops |= STOP_WAIT;
+        session_resume(session, STOP_WAIT);
+    }
+}
+
+/* Whether the server's refusal is the client's affair: it chose what was refused. */
+static bool shows_refusal(const struct session *session, const struct upstream *upstream)
+{
+    return upstream->refusal != NULL && (!upstream->is_login_refused ||
+                                         session->pool->context.settings->auth == AUTH_PASSTHROUGH);
+}
+
+static void on_lane_settled(struct lane_waiter *waiter)
+{
+    struct session_wait *wait =
+        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lane));
+    const struct upstream *upstream = wait->upstream;
+    char error[480];
+    if (upstream_is_ready(upstream) || upstream->refusal == NULL) {
+        finish_wait(wait->session, NULL);
+    } else if (shows_refusal(wait->session, upstream)) {
+        finish_wait(wait->session, memory_text(upstream->refusal, strlen(upstream->refusal)));
+    } else {
+        upstream_down_error(upstream, error, sizeof error);
+        finish_wait(wait->session, memory_text(error, strlen(error)));
+    }
+}
+
+static void on_granted(struct lease_waiter *waiter, struct lease *lease)
+{
+    struct session_wait *wait =
+        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lease));
+    struct session *session = wait->session;
+    session->lease = lease;
+    lease->holder = &session->holder;
+    finish_wait(session, NULL);
+}
+
+static void on_refused(struct lease_waiter *waiter, const char *error)
+{
+    struct session_wait *wait =
+        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lease));
+    finish_wait(wait->session, memory_text(error, strlen(error)));
+}
+
+static void on_wait_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct session_wait *wait = arg;
+    char error[480];
+    (void)fd, (void)what;
+    upstream_down_error(wait->upstream, error, sizeof error);
+    stats_count(&wait->session->pool->context.loop->stats, errors_pooldown);
+    finish_wait(wait->session, memory_text(error, strlen(error)));
+}
+
+bool session_waits_to_block(const struct session *session)
+{
+    return session->wait != NULL && session->wait->lease.pool != NULL &&
+           session->wait->lease.kind == QUOTA_BLOCKING;
+}
+
+void session_refuse_wait(struct session *session, const char *line)
+{
+    finish_wait(session, memory_text(line, strlen(line)));
+}
+
+static struct session_wait *begin_wait(struct session *session)
+{
+    struct session_wait *wait = memory_zeroed(sizeof *wait);
+    wait->session = session;
+    wait->lane.on_settled = on_lane_settled;
+    wait->lease.on_granted = on_granted;
+    wait->lease.on_refused = on_refused;
+    event_assign(&wait->timer, session->pool->context.loop->base, -1, 0, on_wait_deadline, wait);
+    session->wait = wait;
+    session_stop(session, STOP_WAIT);
+    return wait;
+}
+
+enum routed session_want_ready(struct session *session, const struct upstream_route *route,
+                               struct upstream **upstream)
+{
+    char error[256];
+    struct lane *lane = lane_get(session->pool, route, error, sizeof error);
+    if (lane == NULL) {
+        session->refusal = memory_text(error, strlen(error));
+        loop_defer(session->pool->context.loop, &session->resume);
+        session_stop(session, STOP_TURN);
+        return ROUTE_LATER;
+    }
+    *upstream = lane->upstream;
+    lane->last_used_ms = loop_now_ms();
+    if (upstream_is_ready(lane->upstream)) {
+        return ROUTED;
+    }
+    struct session_wait *wait = begin_wait(session);
+    int64_t limit = session->pool->context.settings->upstream_wait_ms;
+    struct timeval after = {.tv_sec = limit / 1000, .tv_usec = (limit % 1000) * 1000};
+    wait->upstream = lane->upstream;
+    event_add(&wait->timer, &after);
+    lane_wait_ready(lane, &wait->lane);
+    return ROUTE_LATER;
+}
+
+enum routed session_want_lease(struct session *session, enum quota_kind kind)
+{
+    if (session->lease != NULL) {
+        return ROUTED;
+    }
+    struct session_wait *wait = begin_wait(session);
+    wait->lease.route = session_route(session);
+    wait->lease.kind = kind;
+    struct lease *lease = lease_acquire(session->pool, &wait->lease);
+    if (lease != NULL) {
+        on_granted(&wait->lease, lease);
+    }
+    /* a refusal or a lease may have come within the call, from a server next door */
+    return session->lease != NULL ? ROUTED : ROUTE_LATER;
+}
+
+/* ----------------------------------------------------------------------------------- shared lanes
+ */
+
+void session_change_route(struct session *session, int64_t db, int64_t proto,
+                          const struct identity *identity)
+{
+    if (session->lane != NULL) {
+        lane_detach(session->lane);
+        session->lane = NULL;
+    }
+    identity_hold(identity);
+    identity_release(&session->pool->identities, session->identity);
+    session->db = db;
+    session->proto = proto;
+    session->identity = identity;
+}
+
+/* Have a lane, or answer why there is none. */
+static struct lane *own_lane(struct session *session)
+{
+    char error[256];
+    if (session->lane == NULL) {
+        struct upstream_route route = session_route(session);
+        session->lane = lane_get(session->pool, &route, error, sizeof error);
+        if (session->lane == NULL) {
+            session_answer(session, error, strlen(error));
+            return NULL;
+        }
+        lane_attach(session->lane);
+    }
+    return session->lane;
+}
+
+static void on_room(struct lane_waiter *waiter)
+{
+    struct session_wait *wait =
+        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lane));
+    finish_wait(wait->session, NULL);
+}
+
+/* The server does not take what stands before it. */
+static enum routed wait_for_room(struct session *session)
+{
+    struct session_wait *wait = begin_wait(session);
+    wait->lane.on_settled = on_room;
+    lane_wait_room(session->lane, &wait->lane);
+    return ROUTE_LATER;
+}
+
+static void note_sent(struct session *session)
+{
+    session->outstanding++;
+    if (session->outstanding >= session->pool->context.settings->outstanding_max) {
+        session_stop(session, STOP_COUNT);
+    }
+}
+
+static uint8_t slot_flags(const struct call *call, uint8_t tag)
+{
+    bool is_unlimited = tag & TAG_BLOCKING || call->command == NULL;
+    return (uint8_t)((tag != 0 ? SLOT_ALONE : 0) | (is_unlimited ? SLOT_UNLIMITED : 0) |
+                     (call->is_whole ? 0 : SLOT_OPEN));
+}
+
+/* Answer why the lane takes nothing. In order: only when nothing is outstanding. */
+static enum routed answer_down(struct session *session, const char *error)
+{
+    struct upstream *upstream = session->lane->upstream;
+    if (!session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    stats_count(&session->pool->context.loop->stats, errors_pooldown);
+    if (shows_refusal(session, upstream)) {
+        session_answer(session, upstream->refusal, strlen(upstream->refusal));
+    } else if (session->pool->context.settings->on_loss == LOSS_CLOSE) {
+        session_close(session, "no connection to the server");
+    } else {
+        session_answer(session, error, strlen(error));
+    }
+    return ROUTED;
+}
+
+enum routed session_send_shared(struct session *session, const struct call *call, uint8_t tag)
+{
+    char error[480];
+    if (session->lane == NULL && (!session_is_quiet(session) || own_lane(session) == NULL)) {
+        return session->outstanding > 0 ? ROUTE_LATER : ROUTED;
+    }
+    struct upstream *upstream = session->lane->upstream;
+    if (!upstream_accepts(upstream, error, sizeof error)) {
+        return answer_down(session, error);
+    }
+    if (upstream->is_stuffed) {
+        return wait_for_room(session);
+    }
+    tag |= session_is_silent(session) ? TAG_SILENT : 0;
+    struct slot slot = {.sink = &session->sink,
+                        .command = call->command,
+                        .tag = tag,
+                        .flags = slot_flags(call, tag)};
+    upstream_send(upstream, &slot, call->frame, call->len);
+    stats_count(&session->pool->context.loop->stats, requests_shared);
+    note_sent(session);
+    return ROUTED;
+}
+
+/* ----------------------------------------------------------------------------------------- leases
+ */
+
+enum routed session_send_leased(struct session *session, const struct call *call, uint8_t tag)
+{
+    tag |= TAG_LEASED;
+    tag |= session_is_silent(session) ? TAG_SILENT : 0;
+    struct slot slot = {.sink = &session->sink,
+                        .command = call->command,
+                        .tag = tag,
+                        .flags = slot_flags(call, tag)};
+    upstream_send(session->lease->upstream, &slot, call->frame, call->len);
+    stats_count(&session->pool->context.loop->stats, requests_leased);
+    if (session->lease->upstream->is_stuffed) {
+        session_stop(session, STOP_ROOM);
+    }
+    note_sent(session);
+    return ROUTED;
+}
+
+void session_end_lease(struct session *session)
+{
+    struct lease *lease = session->lease;
+    if (lease != NULL) {
+        session->lease = NULL;
+        session->stops &= ~(unsigned)STOP_ROOM;
+        session->queued_db = -1;
+        lease_release(lease);
+    }
+}
+
+static void on_lost(struct lease_holder *holder)
+{
+    struct session *session = session_of_holder(holder);
+    session_resume(session, STOP_ROOM);
+    if (session_is_tunnel(session)) {
+        session_end_lease(session);
+        session_close_when_written(session);
+    } else if (session->outstanding == 0) {
+        session_settle(session);
+    }
+}
+
+static void on_push(struct lease_holder *holder, const char *data, size_t len)
+{
+    session_write(session_of_holder(holder), data, len);
+}
+
+static void on_drained(struct lease_holder *holder)
+{
+    session_resume(session_of_holder(holder), STOP_ROOM);
+}
+
+/* ----------------------------------------------------------------------------------------- tunnel
+ */
+
+bool session_is_tunnel(const struct session *session)
+{
+    return session->lease != NULL && session->lease->upstream->is_tunnel;
+}
+
+void session_begin_tunnel(struct session *session)
+{
+    session->tunnel_frame = (struct fr_reply){0};
+    session->is_resetting = false;
+    upstream_begin_tunnel(session->lease->upstream);
+}
+
+/* The end of a tunnel that was sent RESET: nothing can follow the server's +RESET. A frame that is
+ * still open then was not understood, as subscriptions within EXEC cannot be in RESP3. */
+static bool is_reset_reply(struct session *session, const char *data, size_t len)
+{
+    static const char reset[] = "\r\n+RESET\r\n";
+    bool is_found = false;
+    size_t at = 0;
+    while (at < len) {
+        size_t taken = 0;
+        enum fr_frame outcome = fr_reply_scan(&session->tunnel_frame, data + at, len - at, &taken);
+        at += taken;
+        if (outcome == FR_FRAME_BROKEN) {
+            break;
+        }
+        is_found = outcome == FR_FRAME_DONE && session->is_resetting && at == len &&
+                   FR_REPLY_BEGINS(&session->tunnel_frame, "+RESET\r\n");
+    }
+    bool ends_so = len >= sizeof reset - 1 &&
+                   memcmp(data + len - (sizeof reset - 1), reset, sizeof reset - 1) == 0;
+    return is_found ||
+           (session->is_resetting && ends_so && fr_reply_is_open(&session->tunnel_frame));
+}
+
+static void on_tunnel(struct lease_holder *holder, const char *data, size_t len)
+{
+    struct session *session = session_of_holder(holder);
+    session_write(session, data, len);
+    if (is_reset_reply(session, data, len)) {
+        session->lease->is_dirty = true;
+        session_end_lease(session);
+        session_forget_state(session);
+        session_resume(session, STOP_WAIT);
+    }
+}
+
+void session_init_holder(struct session *session)
+{
+    session->holder = (struct lease_holder){
+        .on_lost = on_lost, .on_push = on_push, .on_tunnel = on_tunnel, .on_drained = on_drained};
+}

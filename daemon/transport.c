@@ -1,0 +1,119 @@
+/* A connected socket as a stream of bytes. See transport.h. */
+#include "daemon/transport.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+
+#include "daemon/loop.h"
+
+/* Pieces handed to the kernel in one call. */
+#define PIECES_MAX 64
+
+void transport_open(struct transport *transport, struct loop *loop, int fd,
+                    event_callback_fn on_readable, event_callback_fn on_writable, void *arg)
+{
+    transport->fd = fd;
+    transport->is_reading = false;
+    transport->is_writing = false;
+    event_assign(&transport->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, arg);
+    event_assign(&transport->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, on_writable, arg);
+}
+
+void transport_close(struct transport *transport)
+{
+    if (transport->fd >= 0) {
+        transport_want_read(transport, false);
+        transport_want_write(transport, false);
+        close(transport->fd);
+        transport->fd = -1;
+    }
+}
+
+bool transport_is_open(const struct transport *transport)
+{
+    return transport->fd >= 0;
+}
+
+static void want(struct event *event, bool *is_armed, bool is_wanted)
+{
+    if (*is_armed != is_wanted) {
+        *is_armed = is_wanted;
+        if (is_wanted) {
+            event_add(event, NULL);
+        } else {
+            event_del_noblock(event);
+        }
+    }
+}
+
+void transport_want_read(struct transport *transport, bool is_wanted)
+{
+    if (transport->fd >= 0) {
+        want(&transport->read_event, &transport->is_reading, is_wanted);
+    }
+}
+
+void transport_want_write(struct transport *transport, bool is_wanted)
+{
+    if (transport->fd >= 0) {
+        want(&transport->write_event, &transport->is_writing, is_wanted);
+    }
+}
+
+static enum transport_outcome failure(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? TRANSPORT_AGAIN
+                                                                     : TRANSPORT_FAILED;
+}
+
+enum transport_outcome transport_read(struct transport *transport, void *to, size_t cap,
+                                      size_t *count)
+{
+    ssize_t got = recv(transport->fd, to, cap, 0);
+    *count = got > 0 ? (size_t)got : 0;
+    if (got < 0) {
+        return failure();
+    }
+    return got == 0 ? TRANSPORT_END : TRANSPORT_OK;
+}
+
+/* Describe the bytes of from behind skip, at most most of them, in pieces; returns how many pieces.
+ */
+static int gather(struct evbuffer *from, size_t skip, size_t most, struct evbuffer_iovec *pieces)
+{
+    struct evbuffer_ptr start;
+    evbuffer_ptr_set(from, &start, skip, EVBUFFER_PTR_SET);
+    int count = evbuffer_peek(from, (ev_ssize_t)most, &start, pieces, PIECES_MAX);
+    count = count > PIECES_MAX ? PIECES_MAX : count;
+    size_t total = 0;
+    for (int i = 0; i < count; i++) {
+        if (pieces[i].iov_len > most - total) {
+            pieces[i].iov_len = most - total;
+        }
+        total += pieces[i].iov_len;
+    }
+    return count;
+}
+
+enum transport_outcome transport_write(struct transport *transport, struct evbuffer *from,
+                                       size_t skip, size_t most, size_t *count)
+{
+    struct evbuffer_iovec pieces[PIECES_MAX];
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces};
+    message.msg_iovlen = (size_t)gather(from, skip, most, pieces);
+    *count = 0;
+    if (message.msg_iovlen == 0) {
+        return TRANSPORT_OK;
+    }
+    ssize_t written = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+    if (written < 0) {
+        return failure();
+    }
+    *count = (size_t)written;
+    return TRANSPORT_OK;
+}

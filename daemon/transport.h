@@ -1,0 +1,53 @@
+/* Bytes in, bytes out: a connected stream and its two events. Knows nothing of RESP.
+ *
+ * The read event stands while its owner wants to read; the write event only while the kernel takes
+ * no more, because arming it costs a system call. */
+#ifndef TRANSPORT_H
+#define TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct evbuffer;
+struct loop;
+
+enum transport_outcome {
+    TRANSPORT_OK,
+    TRANSPORT_AGAIN, /* nothing now; an event will tell */
+    TRANSPORT_END,   /* the peer sends no more */
+    TRANSPORT_FAILED /* errno says why */
+};
+
+struct transport {
+    int fd; /* -1: closed */
+    bool is_reading;
+    bool is_writing;
+    struct event read_event;
+    struct event write_event;
+};
+
+/* Take the descriptor, which must not block. Callbacks get arg; neither event is armed yet. */
+void transport_open(struct transport *transport, struct loop *loop, int fd,
+                    event_callback_fn on_readable, event_callback_fn on_writable, void *arg);
+
+/* Close it; a closed one stays closed. */
+void transport_close(struct transport *transport);
+
+bool transport_is_open(const struct transport *transport);
+
+void transport_want_read(struct transport *transport, bool is_wanted);
+void transport_want_write(struct transport *transport, bool is_wanted);
+
+/* Read at most cap bytes; *count says how many on OK. */
+enum transport_outcome transport_read(struct transport *transport, void *to, size_t cap,
+                                      size_t *count);
+
+/* Write what stands in from behind its first skip bytes, at most most bytes, in one call. Nothing
+ * is drained. *count says how many bytes were taken, also with AGAIN. */
+enum transport_outcome transport_write(struct transport *transport, struct evbuffer *from,
+                                       size_t skip, size_t most, size_t *count);
+
+#endif
