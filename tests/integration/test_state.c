@@ -1,0 +1,505 @@
+/* What a session may hold (database, user, protocol, name, reply mode) is its own and nobody
+ * else's, however few connections carry all of it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/client.h"
+#include "tests/support/daemon.h"
+#include "tests/support/peer.h"
+#include "tests/support/process.h"
+#include "tests/support/server.h"
+#include "tests/support/suite.h"
+
+enum {
+    SESSIONS = 100
+};
+
+#define FIRST_ID (INT64_C(1) << 32) /* below are ids of servers */
+
+static struct server *server;
+static struct daemon *pooler;
+
+/* One server, one prefix. */
+static void start_with(const char *arguments, const char *settings)
+{
+    server = server_start(arguments);
+    pooler = daemon_start_redis(server_url(server), settings);
+}
+
+static void start(void)
+{
+    start_with(NULL, "");
+}
+
+static struct client *session(void)
+{
+    return daemon_client(pooler, "redis");
+}
+
+/* ---------------------------------------------------------------------------------- databases */
+
+static void select_is_private(void)
+{
+    start();
+    struct client *one = session(), *other = session();
+    EXPECT_CALL(other, "GET k", "$-1\r\n");
+    EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
+    EXPECT_CALL(one, "SET k v", "+OK\r\n");
+    EXPECT_CALL(other, "GET k", "$-1\r\n");
+    EXPECT_CALL(one, "GET k", "$1\r\nv\r\n");
+    EXPECT_NUMBER(server_keys(server, 3), 1);
+    EXPECT_NUMBER(server_all_keys(server), 1);
+}
+
+static void select_words_its_errors_as_redis(void)
+{
+    static const char script[] =
+        "SELECT x; SELECT +1; SELECT 01; SELECT ' 1'; SELECT ''; SELECT 99999999999999999999; "
+        "SELECT 9999999999; SELECT -9999999999; SELECT -1; SELECT 16; SELECT 2147483647; "
+        "SELECT; SELECT 1 2; SELECT 15; GET k";
+    start();
+    EXPECT_SAME(session(), server_client(server), script);
+}
+
+/* A script that runs until it is killed; the server answers -BUSY to the others. */
+static bool is_busy(void *context)
+{
+    const struct bytes *reply = client_call(context, "PING");
+    return strncmp(reply->data, "-BUSY", 5) == 0;
+}
+
+static void select_during_a_long_script_writes_nowhere_else(void)
+{
+    start_with("--busy-reply-threshold 50", "connect_ms = 500\nupstream_wait_ms = 500\n");
+    struct client *one = session();
+    struct client *busy = server_client(server), *watcher = server_client(server);
+    EXPECT_NUMBER(server_all_keys(server), 0);
+    EXPECT_CALL(one, "GET k", "$-1\r\n");
+    client_send(busy, "EVAL 'while true do end' 0");
+    EXPECT(wait_until(is_busy, watcher, patience_ms()));
+    client_send(one, "SELECT 5");
+    client_send(one, "SET k v");
+    EXPECT_REPLY_BEGINS(one, "-");
+    EXPECT(strstr(one->reply.data, "-BUSY") == one->reply.data ||
+           strstr(one->reply.data, "-POOLDOWN") == one->reply.data);
+    EXPECT_CALL(watcher, "SCRIPT KILL", "+OK\r\n");
+    client_read(one);
+    EXPECT_NUMBER(server_all_keys(server), server_keys(server, 0));
+    EXPECT_CALL(one, "SET again v", "+OK\r\n");
+    EXPECT_NUMBER(server_all_keys(server), server_keys(server, 0));
+}
+
+static void fewer_databases_after_a_restart_are_an_error(void)
+{
+    NEEDS_DAEMON;
+    start_with("--databases 16", "upstream_wait_ms = 1000\nfail_fast_ms = 5000\n");
+    struct client *one = session(), *other = session();
+    EXPECT_CALL(one, "SELECT 9", "+OK\r\n");
+    EXPECT_CALL(one, "SET before v", "+OK\r\n");
+    server_kill(server);
+    server_restart(server, "--databases 4");
+    for (int i = 0; i < 3; i++) {
+        EXPECT_CALL_BEGINS(one, "SET k v", "-");
+    }
+    EXPECT_NUMBER(server_all_keys(server), 0);
+    EXPECT_CALL(other, "GET k", "$-1\r\n");
+}
+
+/* ---------------------------------------------------------------------------------- protocols */
+
+static const char shapes[] =
+    "DEL z s g h l; ZADD z 1 a 2 b; ZRANGE z 0 -1 WITHSCORES; ZPOPMIN z 1; "
+    "XADD s 1-1 f v; XREAD COUNT 5 STREAMS s 0; XREAD COUNT 5 STREAMS s 1-1; "
+    "XREAD BLOCK 10 STREAMS s $; GEOADD g 13.361389 38.115556 Palermo; "
+    "GEOPOS g Palermo missing; BLPOP missing 0.01; HSET h f v; HGETALL h; "
+    "HGETALL missing; HRANDFIELD h 1 WITHVALUES; LPOP missing 2; LMPOP 1 missing LEFT; "
+    "GET missing; MGET missing h; SMISMEMBER missing a b; CONFIG GET maxmemory; "
+    "EVAL 'redis.setresp(3); return redis.call(\"ZRANGE\", KEYS[1], 0, -1, \"WITHSCORES\")' 1 z; "
+    "EVAL 'redis.setresp(3); return redis.call(\"HGETALL\", KEYS[1])' 1 h; "
+    "EVAL 'redis.setresp(3); return {true, false, {double=1.5}}' 0; "
+    "DEBUG PROTOCOL attrib; DEBUG PROTOCOL verbatim; DEBUG PROTOCOL bignum; "
+    "DEBUG PROTOCOL null";
+
+static void shapes_of_replies_are_those_of_the_protocol(void)
+{
+    start_with(NULL, "allow = debug\n");
+    struct server *twin = server_start(NULL);
+    struct client *direct2 = server_client(twin), *direct3 = server_client(twin);
+    struct client *through2 = session(), *through3 = daemon_client3(pooler);
+    EXPECT_CALL_BEGINS(direct3, "HELLO 3", "%7\r\n");
+    EXPECT_SAME(through2, direct2, shapes);
+    EXPECT_SAME(through3, direct3, shapes);
+    EXPECT_SAME(through2, direct2, shapes);
+}
+
+static void hello_changes_all_or_nothing(void)
+{
+    static const char script[] =
+        "HELLO 3 SETNAME x; CLIENT GETNAME; GET missing; HELLO; HELLO 2; GET missing; "
+        "HELLO 4; HELLO 1; HELLO 0; HELLO three; HELLO 03; HELLO 3 BAD; HELLO 3 SETNAME; "
+        "HELLO 3 AUTH; HELLO 3 AUTH default; HELLO 3 SETNAME 'a b'; HELLO; GET missing; "
+        "CLIENT GETNAME; HELLO 3; HELLO 4; GET missing; "
+        "HELLO 3 AUTH default anything SETNAME y; CLIENT GETNAME; "
+        "HELLO 2 AUTH nobody anything; GET missing";
+    start();
+    EXPECT_SAME(session(), server_client(server), script);
+}
+
+/* ------------------------------------------------------------------------------------- CLIENT */
+
+static void names_stay_with_their_session(void)
+{
+    static const char script[] =
+        "CLIENT GETNAME; CLIENT SETNAME a; CLIENT GETNAME; CLIENT SETNAME 'a b'; "
+        "CLIENT GETNAME; CLIENT SETNAME ''; CLIENT GETNAME; CLIENT SETNAME; CLIENT GETREDIR; "
+        "CLIENT TRACKINGINFO; CLIENT NO-EVICT ON; CLIENT NO-EVICT OFF; CLIENT NO-EVICT MAYBE; "
+        "CLIENT CACHING YES; CLIENT";
+    start();
+    struct client *one = session(), *other = session();
+    EXPECT_CALL(one, "CLIENT SETNAME a", "+OK\r\n");
+    EXPECT_CALL(other, "CLIENT GETNAME", "$-1\r\n");
+    EXPECT_CALL(one, "CLIENT GETNAME", "$1\r\na\r\n");
+    EXPECT_CALL(daemon_client3(pooler), "CLIENT GETNAME", "_\r\n");
+    EXPECT_SAME(other, server_client(server), script);
+}
+
+/* The number behind "name=" in a CLIENT INFO line. */
+static int64_t info_number(struct client *client, const char *name)
+{
+    const struct bytes *reply = client_call(client, "CLIENT INFO");
+    const char *found = strstr(reply->data, name);
+    if (found == NULL) {
+        FAIL("CLIENT INFO without %s: %s", name, reply->data);
+    }
+    return strtoll(found + strlen(name), NULL, 10);
+}
+
+static int64_t hello_id(struct client *client)
+{
+    static const char field[] = "$2\r\nid\r\n:";
+    const struct bytes *reply = client_call(client, "HELLO");
+    const char *found = strstr(reply->data, field);
+    if (found == NULL) {
+        FAIL("HELLO without id: %s", reply->data);
+    }
+    return strtoll(found + strlen(field), NULL, 10);
+}
+
+static void ids_are_unique_ascending_and_everywhere_the_same(void)
+{
+    struct client *clients[SESSIONS];
+    int64_t ids[SESSIONS];
+    char line[64];
+    start();
+    for (int i = 0; i < SESSIONS; i++) {
+        clients[i] = session();
+        client_send(clients[i], "CLIENT ID");
+        ids[i] = client_read_number(clients[i]);
+        EXPECT_BETWEEN(ids[i], i == 0 ? (daemon_is_direct() ? 1 : FIRST_ID) : ids[i - 1] + 1,
+                       INT64_C(1) << 53);
+    }
+    char *list = case_alloc(client_call(clients[0], "CLIENT LIST")->len + 1);
+    strcpy(list, clients[0]->reply.data);
+    for (int i = 0; i < SESSIONS; i++) {
+        EXPECT_NUMBER(hello_id(clients[i]), ids[i]);
+        EXPECT_NUMBER(info_number(clients[i], "id="), ids[i]);
+        snprintf(line, sizeof(line), "id=%lld addr=", (long long)ids[i]);
+        EXPECT_HAS(list, line);
+    }
+}
+
+static int64_t client_id(struct client *client)
+{
+    client_send(client, "CLIENT ID");
+    return client_read_number(client);
+}
+
+static void unblock_reaches_the_blocked_session(void)
+{
+    static const struct {
+        const char *how, *reply;
+    } rows[] = {
+        {"", "*-1\r\n"},
+        {"TIMEOUT", "*-1\r\n"},
+        {"ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"},
+    };
+    start();
+    struct client *blocked = session(), *other = session();
+    int64_t id = client_id(blocked);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        client_send(blocked, "BLPOP missing 0");
+        EXPECT_INFO(server, "blocked_clients", 1);
+        client_send(other, "CLIENT UNBLOCK %lld %s", (long long)id, rows[i].how);
+        EXPECT_REPLY(other, ":1\r\n");
+        expect_reply(__FILE__, __LINE__, blocked, rows[i].reply, strlen(rows[i].reply));
+    }
+    client_send(other, "CLIENT UNBLOCK %lld", (long long)id);
+    EXPECT_REPLY(other, ":0\r\n");
+    EXPECT_CALL(blocked, "GET missing", "$-1\r\n");
+}
+
+static void kill_closes_sessions_and_no_lane(void)
+{
+    NEEDS_DAEMON;
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), "[REDIS]\nurl = {url}\n[CACHE]\nurl = {url}\n");
+    struct client *one = session(), *killer = session(), *third = session();
+    struct client *stranger = daemon_client(pooler, "cache");
+    EXPECT_CALL(third, "GET k", "$-1\r\n");
+    EXPECT_CALL(killer, "GET k", "$-1\r\n");
+    EXPECT_CALL(stranger, "GET k", "$-1\r\n");
+    int64_t id = client_id(one), connections = server_clients(server, "name=flaskredisd:");
+    client_send(killer, "CLIENT KILL ID %lld", (long long)id);
+    EXPECT_REPLY(killer, ":1\r\n");
+    EXPECT_ALL(one, "");
+    client_send(killer, "CLIENT KILL ID %lld", (long long)id);
+    EXPECT_REPLY(killer, ":0\r\n");
+    client_send(killer, "CLIENT KILL TYPE normal SKIPME no");
+    EXPECT_ALL(killer, ":2\r\n");
+    EXPECT_ALL(third, "");
+    EXPECT_CALL(stranger, "GET k", "$-1\r\n");
+    EXPECT_CALL(session(), "GET k", "$-1\r\n");
+    EXPECT_NUMBER(server_clients(server, "name=flaskredisd:"), connections);
+}
+
+static void kill_skips_the_killer_by_default(void)
+{
+    NEEDS_DAEMON;
+    start();
+    struct client *one = session(), *killer = session();
+    EXPECT_CALL(one, "GET k", "$-1\r\n");
+    EXPECT_CALL(killer, "CLIENT KILL TYPE normal", ":1\r\n");
+    EXPECT_ALL(one, "");
+    EXPECT_CALL(killer, "CLIENT KILL 127.0.0.1:1", "-ERR No such client\r\n");
+    EXPECT_CALL(killer, "CLIENT KILL TYPE strange", "-ERR Unknown client type 'strange'\r\n");
+    EXPECT_CALL(killer, "GET k", "$-1\r\n");
+}
+
+static void unknown_client_subcommands_stay_here(void)
+{
+    start();
+    struct client *one = session();
+    EXPECT_CALL(one, "GET k", "$-1\r\n");
+    int64_t errors = server_info(server, "total_error_replies");
+    EXPECT_CALL(one, "CLIENT MAINT_NOTIFICATIONS ON",
+                "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n");
+    EXPECT_CALL(one, "GET k", "$-1\r\n");
+    if (!daemon_is_direct()) {
+        EXPECT_NUMBER(server_info(server, "total_error_replies"), errors);
+    }
+}
+
+static void tracking_redirects_to_a_session(void)
+{
+    start();
+    struct client *target = session(), *reader = session();
+    struct client *writer = server_client(server);
+    int64_t id = client_id(target);
+    EXPECT_CALL(target, "SUBSCRIBE __redis__:invalidate",
+                "*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n");
+    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", (long long)id);
+    EXPECT_REPLY(reader, "+OK\r\n");
+    client_send(reader, "CLIENT GETREDIR");
+    EXPECT_NUMBER(client_read_number(reader), id);
+    EXPECT_CALL(reader, "GET k", "$-1\r\n");
+    EXPECT_CALL(writer, "SET k v", "+OK\r\n");
+    EXPECT_REPLY(target, "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n");
+}
+
+/* -------------------------------------------------------------------------------- reply modes */
+
+/* Each row is sent at once, with a QUIT and the end of input behind it (Redis 7.0 does not close on
+ * a QUIT whose reply is off), and all that comes until the close is compared. */
+static const struct {
+    const char *lines[8];
+    const char *replies;
+} reply_modes[] = {
+    {{"CLIENT REPLY SKIP", "SET a 1", "GET a"}, "$1\r\n1\r\n+OK\r\n"},
+    {{"CLIENT REPLY SKIP", "CLIENT REPLY SKIP", "SET a 2", "GET a"}, "$1\r\n2\r\n+OK\r\n"},
+    {{"CLIENT REPLY SKIP", "CLIENT REPLY ON", "GET a"}, "+OK\r\n$1\r\n2\r\n+OK\r\n"},
+    {{"CLIENT REPLY OFF", "SET a 3", "GET a", "CLIENT REPLY ON"}, "+OK\r\n+OK\r\n"},
+    {{"CLIENT REPLY OFF", "CLIENT REPLY SKIP", "SET a 4", "CLIENT REPLY ON", "GET a"},
+     "+OK\r\n$1\r\n4\r\n+OK\r\n"},
+    {{"CLIENT REPLY OFF", "NONSENSE", "GET", "SELECT x"}, ""},
+    {{"CLIENT REPLY OFF", "SUBSCRIBE c"}, "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"},
+    {{"CLIENT REPLY OFF", "MULTI", "SET a 5", "EXEC", "CLIENT REPLY ON", "GET a"},
+     "+OK\r\n$1\r\n5\r\n+OK\r\n"},
+    {{"CLIENT REPLY SKIP", "MULTI", "SET a 6", "EXEC"}, "+QUEUED\r\n*1\r\n+OK\r\n+OK\r\n"},
+    {{"CLIENT REPLY SKIP", "CLIENT ID", "SELECT 0"}, "+OK\r\n+OK\r\n"},
+    {{"CLIENT REPLY OFF", "RESET", "GET a"}, "+RESET\r\n$1\r\n6\r\n+OK\r\n"},
+    {{"CLIENT REPLY MAYBE"}, "-ERR syntax error\r\n+OK\r\n"},
+};
+
+static void reply_modes_silence_only_their_session(void)
+{
+    start();
+    struct client *other = session();
+    for (size_t row = 0; row < sizeof(reply_modes) / sizeof(reply_modes[0]); row++) {
+        struct client *one = session();
+        struct bytes requests = {0};
+        for (size_t i = 0; reply_modes[row].lines[i] != NULL; i++) {
+            bytes_add_request(&requests, reply_modes[row].lines[i]);
+        }
+        bytes_add_request(&requests, "QUIT");
+        snprintf(one->about, sizeof(one->about), "reply modes, row %zu", row + 1);
+        client_send_bytes(one, requests.data, requests.len);
+        client_half_close(one);
+        bytes_finish(&requests);
+        client_send(other, "ECHO %zu-x", row + 10);
+        const struct bytes *all = client_read_all(one);
+        expect_bytes(__FILE__, __LINE__, one->about, all->data, all->len, reply_modes[row].replies,
+                     strlen(reply_modes[row].replies));
+        char echo[16];
+        snprintf(echo, sizeof(echo), "$4\r\n%zu-x\r\n", row + 10);
+        expect_reply(__FILE__, __LINE__, other, echo, strlen(echo));
+    }
+}
+
+static void quit_closes_although_replies_are_off(void)
+{
+    NEEDS_DAEMON; /* Redis 7.0 waits for the end of input */
+    start();
+    struct client *one = session();
+    client_send(one, "CLIENT REPLY OFF");
+    client_send(one, "QUIT");
+    EXPECT_ALL(one, "");
+}
+
+static void messages_come_although_replies_are_off(void)
+{
+    start();
+    struct client *two = session(), *three = daemon_client3(pooler);
+    client_send(two, "CLIENT REPLY OFF");
+    client_send(three, "CLIENT REPLY OFF");
+    EXPECT_CALL(two, "SUBSCRIBE c", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    EXPECT_CALL(three, "SUBSCRIBE c", ">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    server_ask(server, "PUBLISH c m");
+    EXPECT_REPLY(two, "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n");
+    EXPECT_REPLY(three, ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n");
+}
+
+/* -------------------------------------------------------------------------------------- RESET */
+
+static void reset_drops_all_state(void)
+{
+    start();
+    struct client *one = session(), *other = session();
+    EXPECT_CALL_BEGINS(one, "HELLO 3 SETNAME a", "%7\r\n");
+    EXPECT_CALL(one, "WATCH w", "+OK\r\n");
+    EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
+    EXPECT_CALL(one, "WATCH k", "+OK\r\n");
+    EXPECT_CALL(one, "SUBSCRIBE c", ">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    EXPECT_CALL(one, "RESET", "+RESET\r\n");
+    EXPECT_CALL(other, "SET w 1", "+OK\r\n");
+    EXPECT_CALL(other, "SELECT 3", "+OK\r\n");
+    EXPECT_CALL(other, "SET k 1", "+OK\r\n");
+    EXPECT_CALL_BEGINS(one, "CLIENT INFO", "$");
+    EXPECT_REPLY_HAS(one, " name= ");
+    EXPECT_REPLY_HAS(one, " db=0 ");
+    EXPECT_REPLY_HAS(one, " sub=0 ");
+    EXPECT_REPLY_HAS(one, " resp=2");
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_CALL(one, "SET z 1", "+QUEUED\r\n");
+    EXPECT_CALL(one, "EXEC", "*1\r\n+OK\r\n");
+    EXPECT_NUMBER(server_keys(server, 0), 2);
+    EXPECT_NUMBER(server_info(server, "pubsub_channels"), 0);
+}
+
+static void reset_works_inside_multi_and_when_subscribed(void)
+{
+    static const char script[] =
+        "MULTI; SET k 1; RESET; GET k; EXEC; SUBSCRIBE c; GET k; RESET; GET k";
+    start();
+    struct server *twin = server_start(NULL);
+    EXPECT_SAME(session(), server_client(twin), script);
+}
+
+/* -------------------------------------------------------------------------------------- users */
+
+#define WRONGPASS "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+
+static void policy_check_asks_for_a_password(void)
+{
+    start_with(daemon_is_direct() ? "--requirepass secret" : NULL,
+               "auth = check\nusers = default:secret\n");
+    server_ask(server, "SET k v");
+    struct client *one = session();
+    EXPECT_CALL(one, "GET k", "-NOAUTH Authentication required.\r\n");
+    EXPECT_CALL(one, "AUTH bad", WRONGPASS);
+    EXPECT_CALL(one, "AUTH secret", "+OK\r\n");
+    EXPECT_CALL(one, "GET k", "$1\r\nv\r\n");
+    EXPECT_CALL(one, "AUTH bad", WRONGPASS);
+    EXPECT_CALL(one, "AUTH default bad", WRONGPASS);
+    EXPECT_CALL(one, "AUTH nobody secret", WRONGPASS);
+    EXPECT_CALL(one, "GET k", "$1\r\nv\r\n");
+    EXPECT_CALL(one, "RESET", "+RESET\r\n");
+    EXPECT_CALL(one, "GET k", "-NOAUTH Authentication required.\r\n");
+    EXPECT_CALL_BEGINS(one, "HELLO 3", "-NOAUTH HELLO must be called with the client already");
+    EXPECT_CALL_BEGINS(one, "HELLO 3 AUTH default secret", "%7\r\n");
+    EXPECT_CALL(one, "GET k", "$1\r\nv\r\n");
+}
+
+static void policy_ignore_accepts_any_password(void)
+{
+    NEEDS_DAEMON;
+    start_with(NULL, "auth = ignore\n");
+    struct client *one = session();
+    EXPECT_CALL(one, "GET k", "$-1\r\n");
+    EXPECT_CALL(one, "AUTH anything", "+OK\r\n");
+    EXPECT_CALL(one, "AUTH somebody anything", "+OK\r\n");
+    EXPECT_CALL_BEGINS(one, "HELLO 3 AUTH somebody anything", "%7\r\n");
+    EXPECT_CALL(one, "GET k", "_\r\n");
+}
+
+static void policy_upstream_is_a_server_without_passwords(void)
+{
+    static const char script[] = "AUTH p; AUTH default x; AUTH nobody x; AUTH; AUTH a b c; GET k";
+    start();
+    EXPECT_SAME(session(), server_client(server), script);
+}
+
+static void policy_passthrough_lets_the_server_decide(void)
+{
+    static const char script[] =
+        "AUTH u wrong; GET u:1; AUTH u p; GET x; GET u:1; SET u:1 v; SELECT 1; GET u:1; "
+        "AUTH u wrong; GET x; GET u:1; AUTH default x; GET x; HELLO 3 AUTH u p; GET x; RESET; "
+        "GET x";
+    static const char rules[] = "ACL SETUSER u on >p ~u:* +@all -select";
+    struct server *twin = server_start(NULL);
+    start_with(NULL, "auth = passthrough\n");
+    EXPECT_HAS(server_ask(server, rules)->data, "+OK");
+    EXPECT_HAS(server_ask(twin, rules)->data, "+OK");
+    EXPECT_SAME(session(), server_client(twin), script);
+}
+
+static const struct test_case cases[] = {
+    {"SELECT of a session moves no other session", select_is_private},
+    {"SELECT words its errors as Redis", select_words_its_errors_as_redis},
+    {"SELECT during a long script writes into no other database",
+     select_during_a_long_script_writes_nowhere_else},
+    {"a database that is gone after a restart is an error and nothing is written",
+     fewer_databases_after_a_restart_are_an_error},
+    {"replies have the shape of the session's protocol",
+     shapes_of_replies_are_those_of_the_protocol},
+    {"HELLO changes everything or nothing", hello_changes_all_or_nothing},
+    {"names stay with their session", names_stay_with_their_session},
+    {"ids are unique, ascending and the same wherever shown",
+     ids_are_unique_ascending_and_everywhere_the_same},
+    {"CLIENT UNBLOCK reaches a blocked session by its id", unblock_reaches_the_blocked_session},
+    {"CLIENT KILL closes sessions of its prefix and no lane", kill_closes_sessions_and_no_lane},
+    {"CLIENT KILL skips the killer by default", kill_skips_the_killer_by_default},
+    {"reply modes silence only their session", reply_modes_silence_only_their_session},
+    {"QUIT closes although replies are off", quit_closes_although_replies_are_off},
+    {"messages come although replies are off", messages_come_although_replies_are_off},
+    {"RESET drops all state of a session", reset_drops_all_state},
+    {"RESET works inside MULTI and when subscribed", reset_works_inside_multi_and_when_subscribed},
+    {"an unknown CLIENT subcommand is answered here", unknown_client_subcommands_stay_here},
+    {"policy check asks for a password", policy_check_asks_for_a_password},
+    {"policy ignore accepts any password", policy_ignore_accepts_any_password},
+    {"policy upstream is a server without passwords",
+     policy_upstream_is_a_server_without_passwords},
+    {"policy passthrough lets the server decide", policy_passthrough_lets_the_server_decide},
+    {"CLIENT TRACKING redirects to a session by its id", tracking_redirects_to_a_session},
+};
+
+SUITE_MAIN("state", cases)
