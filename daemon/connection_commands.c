@@ -38,8 +38,10 @@ static enum routed on_select(struct session *session, const struct call *call)
                              INT32_MIN, INT32_MAX);
     } else if (db < 0) {
         session_answer_error(session, "ERR DB index is out of range");
-    } else {
+    } else if (db != session->db) {
         return change_db(session, db);
+    } else {
+        session_answer_text(session, "+OK\r\n"); /* nothing to be asked of the server */
     }
     return ROUTED;
 }

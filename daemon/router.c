@@ -450,6 +450,9 @@ enum routed router_route(struct session *session, const struct call *call)
     if (call->command != NULL && session->pool->is_denied[call->command->id]) {
         return answer_denied(session, call);
     }
+    if (aftermath_concerns(session, call)) {
+        return aftermath_route(session, call);
+    }
     if (!call->is_whole) {
         return route_large(session, call);
     }

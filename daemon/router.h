@@ -16,6 +16,10 @@ typedef enum routed (*local_command)(struct session *session, const struct call 
 local_command connection_command(const struct fr_command *command);
 local_command client_command(const struct fr_command *command);
 
+/* Whether the request meets what is left of a lost transaction or WATCH, and what becomes of it. */
+bool aftermath_concerns(const struct session *session, const struct call *call);
+enum routed aftermath_route(struct session *session, const struct call *call);
+
 /* Whether a client may have this name (CLIENT SETNAME, HELLO SETNAME); answers if not. */
 bool client_name_is_valid(struct session *session, const struct fr_word *name);
 

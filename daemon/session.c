@@ -115,6 +115,7 @@ void session_forget_state(struct session *session)
     session->reply_mode = REPLY_ON;
     session->skips_this = false;
     session->skips_next = false;
+    session->lost = LOST_NOTHING;
 }
 
 static bool is_full(struct house *house)
@@ -217,6 +218,22 @@ void session_check_end(struct session *session)
     }
 }
 
+/* The lease's connection is lost, and with it what it held. Returns false when the session ends. */
+static bool note_loss(struct session *session)
+{
+    static const enum session_lost lost[] = {[LEASE_PLAIN] = LOST_NOTHING,
+                                             [LEASE_WATCHING] = LOST_WATCH,
+                                             [LEASE_QUEUEING] = LOST_TRANSACTION};
+    bool can_be_told = !session->lease->is_sticky;
+    session->lost = lost[session->lease->state];
+    session_end_lease(session);
+    if (!can_be_told) { /* only the end of the connection tells the client that messages are missing
+                         */
+        session_close_when_written(session);
+    }
+    return can_be_told;
+}
+
 void session_settle(struct session *session)
 {
     if (session->is_dead) {
@@ -226,10 +243,7 @@ void session_settle(struct session *session)
     session->is_barred = false;
     session->is_blocking = false;
     if (session->lease != NULL && session->lease->is_lost) {
-        bool has_state = session->lease->is_sticky || session->lease->state != LEASE_PLAIN;
-        session_end_lease(session);
-        if (has_state) { /* what it held on the server is gone; the client must learn it */
-            session_close_when_written(session);
+        if (!note_loss(session)) {
             return;
         }
     } else if (session->lease != NULL && session->lease->state == LEASE_PLAIN &&

@@ -43,6 +43,13 @@ enum session_reply_mode {
     REPLY_OFF
 };
 
+/* State on a server that was lost with its connection, and that the client still counts on. */
+enum session_lost {
+    LOST_NOTHING,
+    LOST_WATCH,
+    LOST_TRANSACTION
+};
+
 /* A request that is larger than "large_request" and passes in pieces. */
 enum session_stream {
     STREAM_NONE,
@@ -101,6 +108,7 @@ struct session {
     bool is_blocking; /* what is outstanding may wait for long, and is given up when the client goes
                        */
     bool is_barred;   /* nothing may follow what is outstanding */
+    enum session_lost lost;
     int64_t selecting; /* database of a SELECT under way on a lease */
     int64_t queued_db; /* database of a SELECT in a transaction's queue; -1: none */
     struct session_wait *wait;

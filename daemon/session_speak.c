@@ -116,6 +116,10 @@ static void on_failure(struct reply_sink *sink, const struct slot *slot, const c
     } else if (!(slot->tag & TAG_SILENT)) {
         session_write(session, error, strlen(error));
     }
+    enum lease_tag tag = slot->tag & TAG_LEASE_MASK;
+    if (slot->tag & TAG_LEASED && session->lease != NULL && tag == TAG_EXEC) {
+        session->lease->state = LEASE_PLAIN; /* whether it ran or not, it is over */
+    }
     if (slot->flags & SLOT_OPEN && session->stream == STREAM_SEND) {
         session->stream = STREAM_SKIP; /* the rest of the request has nowhere to go */
     }
