@@ -1,0 +1,234 @@
+/* Replies: each goes to the sink of the oldest request without one, whole ones in a row together,
+ * large ones in pieces. See upstream.h. */
+#include "daemon/upstream_parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "daemon/handshake.h"
+
+/* A reply's beginning is kept back up to here, so that a lost connection can still be answered by a
+ * whole error; larger ones stream. */
+#define HELD_MAX (64 * 1024)
+/* No reply of a handshake is nearly as large. */
+#define HANDSHAKE_REPLY_MAX (1024 * 1024)
+
+/* Give a part to the sink it is for; slots that end with it are taken off first, since the sink may
+ * queue more. */
+static void give(struct upstream *upstream, unsigned count, const char *data, size_t len,
+                 bool is_last)
+{
+    struct slot slot = *requests_slot(&upstream->requests, 0);
+    struct reply_part part = {.slot = &slot,
+                              .frame = &upstream->frame,
+                              .count = count,
+                              .data = data,
+                              .len = len,
+                              .is_first = !upstream->is_passing,
+                              .is_last = is_last};
+    upstream->is_passing = !is_last;
+    if (is_last) {
+        requests_pop(&upstream->requests, count);
+        stats_add(&upstream_stats(upstream)->replies, count);
+    }
+    slot.sink->ops->on_reply(slot.sink, &part);
+}
+
+/* Give all that is held. */
+static void give_held(struct upstream *upstream)
+{
+    size_t len = evbuffer_get_length(upstream->held);
+    if (len > 0) {
+        unsigned char *data = evbuffer_pullup(upstream->held, -1);
+        give(upstream, 0, (const char *)data, len, false);
+        evbuffer_drain(upstream->held, evbuffer_get_length(upstream->held));
+    }
+}
+
+/* The end of the bytes that were read stands in the middle of a reply. */
+static void hold(struct upstream *upstream, const char *data, size_t len)
+{
+    if (!upstream->is_passing) {
+        if (upstream->requests.sent == 0 && !upstream->frame.is_push) {
+            upstream_lose(upstream, "the server sent a reply nobody waits for");
+            return;
+        }
+        evbuffer_add(upstream->held, data, len);
+        if (evbuffer_get_length(upstream->held) > HELD_MAX && !upstream->frame.is_push) {
+            give_held(upstream);
+        }
+    } else if (len > 0) {
+        give(upstream, 0, data, len, false);
+    }
+}
+
+/* A run of whole replies for one sink that came in one piece. */
+struct run {
+    struct reply_sink *sink;
+    const char *data;
+    size_t len;
+    unsigned count;
+};
+
+static void give_run(struct upstream *upstream, struct run *run)
+{
+    if (run->count > 0) {
+        struct run whole = *run;
+        run->count = 0;
+        give(upstream, whole.count, whole.data, whole.len, true);
+    }
+}
+
+static void extend_run(struct upstream *upstream, struct run *run, const char *data, size_t len)
+{
+    const struct slot *slot = requests_slot(&upstream->requests, run->count);
+    if (run->count > 0 && slot->sink != run->sink) {
+        give_run(upstream, run);
+        slot = requests_slot(&upstream->requests, 0);
+    }
+    if (run->count == 0) {
+        *run = (struct run){.sink = slot->sink, .data = data};
+    }
+    run->count++;
+    run->len += len;
+    if (slot->flags & SLOT_ALONE) {
+        give_run(upstream, run);
+    }
+}
+
+static void on_push_frame(struct upstream *upstream, const char *data, size_t len)
+{
+    bool is_expected = false;
+    if (evbuffer_get_length(upstream->held) > 0) {
+        evbuffer_add(upstream->held, data, len);
+        size_t whole = evbuffer_get_length(upstream->held);
+        data = (const char *)evbuffer_pullup(upstream->held, -1);
+        is_expected = upstream->ops->on_push(upstream, data, whole);
+        evbuffer_drain(upstream->held, whole);
+    } else {
+        is_expected = upstream->ops->on_push(upstream, data, len);
+    }
+    if (!is_expected) {
+        upstream_lose(upstream, "the server sent a message nobody asked for");
+    }
+}
+
+/* A whole frame ends with these bytes. False: the connection is gone. */
+static bool take_frame(struct upstream *upstream, struct run *run, const char *data, size_t len)
+{
+    if (upstream->frame.is_push) {
+        give_run(upstream, run);
+        if (upstream->state == UPSTREAM_READY) {
+            on_push_frame(upstream, data, len);
+        }
+    } else if (upstream->requests.sent <= run->count) {
+        give_run(upstream, run);
+        upstream_lose(upstream, "the server sent a reply nobody waits for");
+    } else if (upstream->is_passing || evbuffer_get_length(upstream->held) > 0) {
+        evbuffer_add(upstream->held, data, len);
+        size_t whole = evbuffer_get_length(upstream->held);
+        struct evbuffer *held = upstream->held;
+        upstream->held = evbuffer_new(); /* the sink may end this connection, which drains it */
+        give(upstream, 1, (const char *)evbuffer_pullup(held, -1), whole, true);
+        evbuffer_free(held);
+    } else {
+        extend_run(upstream, run, data, len);
+    }
+    return upstream->state == UPSTREAM_READY;
+}
+
+static void take_replies(struct upstream *upstream, const char *data, size_t len)
+{
+    struct run run = {0};
+    size_t at = 0;
+    upstream->last_active_ms = loop_now_ms();
+    while (at < len) {
+        size_t taken = 0;
+        enum fr_frame outcome = fr_reply_scan(&upstream->frame, data + at, len - at, &taken);
+        if (outcome == FR_FRAME_DONE) {
+            if (!take_frame(upstream, &run, data + at, taken)) {
+                return;
+            }
+            at += taken;
+            continue;
+        }
+        struct fr_reply open =
+            upstream->frame; /* the sink of the run sees frames of its own only */
+        give_run(upstream, &run);
+        if (upstream->state != UPSTREAM_READY) {
+            return;
+        }
+        upstream->frame = open;
+        if (outcome == FR_FRAME_BROKEN) {
+            upstream_lose(upstream, "the server sent bytes that are no reply");
+            return;
+        }
+        hold(upstream, data + at, taken);
+        return;
+    }
+    give_run(upstream, &run);
+}
+
+static void take_handshake(struct upstream *upstream, const char *data, size_t len)
+{
+    size_t at = 0;
+    while (at < len && upstream->state == UPSTREAM_HANDSHAKE) {
+        size_t taken = 0;
+        enum fr_frame outcome = fr_reply_scan(&upstream->frame, data + at, len - at, &taken);
+        evbuffer_add(upstream->held, data + at, taken);
+        at += taken;
+        size_t whole = evbuffer_get_length(upstream->held);
+        if (outcome == FR_FRAME_BROKEN || whole > HANDSHAKE_REPLY_MAX) {
+            upstream_lose(upstream, "the server does not speak Redis' protocol");
+        } else if (outcome == FR_FRAME_DONE) {
+            const char *reply = (const char *)evbuffer_pullup(upstream->held, -1);
+            enum handshake_outcome judged = handshake_reply(upstream, reply, whole);
+            evbuffer_drain(upstream->held, whole);
+            if (judged == HANDSHAKE_FAILED) {
+                upstream_end_connection(upstream, LOSS_BEFORE_REPLY);
+            } else if (judged == HANDSHAKE_DONE) {
+                upstream_become_ready(upstream);
+            }
+        }
+    }
+    if (at < len && upstream->state == UPSTREAM_READY) {
+        upstream_lose(upstream, "the server sent a reply nobody waits for");
+    }
+}
+
+void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct upstream *upstream = arg;
+    char *scratch = upstream->context->loop->scratch;
+    size_t count = 0;
+    (void)fd, (void)what;
+    switch (transport_read(&upstream->transport, scratch, LOOP_SCRATCH_CAP, &count)) {
+    case TRANSPORT_AGAIN:
+        return;
+    case TRANSPORT_END:
+        upstream_lose(upstream, "closed by the server");
+        return;
+    case TRANSPORT_FAILED:
+        upstream_lose(upstream, "%s", strerror(errno));
+        return;
+    case TRANSPORT_OK:
+        break;
+    }
+    if (upstream->state == UPSTREAM_HANDSHAKE) {
+        take_handshake(upstream, scratch, count);
+    } else if (upstream->is_tunnel) {
+        upstream->ops->on_tunnel(upstream, scratch, count);
+    } else {
+        take_replies(upstream, scratch, count);
+    }
+}
+
+void upstream_pause(struct upstream *upstream, bool is_paused)
+{
+    if (upstream->is_paused != is_paused && upstream->state == UPSTREAM_READY) {
+        upstream->is_paused = is_paused;
+        transport_want_read(&upstream->transport, !is_paused);
+    }
+}
