@@ -141,7 +141,8 @@ static enum routed on_caching(struct session *session, const struct call *call)
 static enum routed on_getredir(struct session *session, const struct call *call)
 {
     (void)call;
-    session_answer_text(session, ":-1\r\n");
+    session_answerf(session, ":%" PRId64 "\r\n",
+                    session->redirects_to == 0 ? -1 : session->redirects_to);
     return ROUTED;
 }
 

@@ -18,6 +18,9 @@ static const char *flags_of(const struct session *session, char *flags)
 {
     char *to = flags;
     if (session_is_tunnel(session)) {
+        *to++ = 'O';
+    }
+    if (session_is_subscribed(session)) {
         *to++ = 'P';
     }
     if (session->lease != NULL && session->lease->state == LEASE_QUEUEING) {
@@ -51,14 +54,17 @@ void client_describe(const struct session *session, struct evbuffer *out)
     evbuffer_add_printf(
         out,
         "id=%" PRIu64 " addr=%s laddr=%s fd=%d name=%s age=%" PRIu64 " idle=%" PRIu64
-        " flags=%s db=%" PRId64 " sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu "
+        " flags=%s db=%" PRId64 " sub=%" PRId64 " psub=%" PRId64 " ssub=%" PRId64
+        " multi=%d qbuf=%zu qbuf-free=%zu "
         "argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%zu tot-mem=%zu events=%s cmd=%s "
         "user=%s redir=-1 resp=%" PRId64 "\n",
         session->id, session->address, session->local_address, session->transport.fd,
         session->name == NULL ? "" : session->name, (now - session->created_ms) / 1000,
         (now - session->last_input_ms) / 1000, flags_of(session, flags), session->db,
-        is_queueing ? 0 : -1, session->in_len, session->in_cap - session->in_len, waiting,
-        sizeof *session + session->in_cap + waiting, session->transport.is_writing ? "rw" : "r",
+        session->subscriptions.counts[0], session->subscriptions.counts[1],
+        session->subscriptions.counts[2], is_queueing ? 0 : -1, session->in_len,
+        session->in_cap - session->in_len, waiting, sizeof *session + session->in_cap + waiting,
+        session->transport.is_writing ? "rw" : "r",
         session->last_command == NULL ? "NULL" : session->last_command->name,
         session->user == NULL ? "default" : session->user, session->proto);
 }
@@ -272,7 +278,7 @@ bool client_filter_matches(const struct client_filter *filter, const struct sess
     const char *user = session->user == NULL ? "default" : session->user;
     uint64_t age_s = (loop_now_ms() - session->created_ms) / 1000;
     bool is_of_type = !filter->has_type ||
-                      (!filter->is_nobody && filter->is_pubsub == session_is_tunnel(session));
+                      (!filter->is_nobody && filter->is_pubsub == session_is_subscribed(session));
     return is_of_type && has_id(filter, session->id) &&
            is_text(filter->address, session->address) &&
            is_text(filter->local_address, session->local_address) && is_text(filter->user, user) &&

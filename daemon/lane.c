@@ -31,12 +31,6 @@ static void on_down(struct upstream *upstream)
     settle(&lane->stuffed);
 }
 
-static bool on_push(struct upstream *upstream, const char *data, size_t len)
-{
-    (void)upstream, (void)data, (void)len;
-    return false; /* nothing on a shared lane asks for pushes */
-}
-
 static void on_drained(struct upstream *upstream)
 {
     struct lane *lane = upstream->owner;
@@ -44,7 +38,7 @@ static void on_drained(struct upstream *upstream)
 }
 
 static const struct upstream_ops lane_ops = {
-    .on_ready = on_ready, .on_down = on_down, .on_push = on_push, .on_drained = on_drained};
+    .on_ready = on_ready, .on_down = on_down, .on_drained = on_drained};
 
 static void close_lane(struct lane *lane)
 {

@@ -145,6 +145,7 @@ static struct lease *lend(struct lease_waiter *waiter, struct lease *lease)
     lease->waiter = NULL;
     lease->kind = waiter->kind;
     lease->is_sticky = waiter->kind == QUOTA_STICKY;
+    lease->is_pinned = false;
     waiter->pending = NULL;
     stop_waiting(waiter);
     return lease;
@@ -311,6 +312,7 @@ void lease_release(struct lease *lease)
     lease->holder = NULL;
     if (is_clean(lease)) {
         upstream_pause(lease->upstream, false);
+        lease->upstream->wants_frames = false;
         keep_idle(lease);
     } else {
         close_lease(lease);
@@ -373,14 +375,11 @@ static void on_down(struct upstream *upstream)
     }
 }
 
-static bool on_push(struct upstream *upstream, const char *data, size_t len)
+static bool on_frame(struct upstream *upstream, const char *data, size_t len)
 {
     struct lease *lease = upstream->owner;
-    if (lease->holder == NULL || !lease->is_sticky) {
-        return false;
-    }
-    lease->holder->on_push(lease->holder, data, len);
-    return true;
+    return lease->holder != NULL && lease->is_sticky &&
+           lease->holder->on_frame(lease->holder, data, len);
 }
 
 static void on_tunnel(struct upstream *upstream, const char *data, size_t len)
@@ -399,7 +398,7 @@ static void on_drained(struct upstream *upstream)
 
 static const struct upstream_ops lease_ops = {.on_ready = on_ready,
                                               .on_down = on_down,
-                                              .on_push = on_push,
+                                              .on_frame = on_frame,
                                               .on_tunnel = on_tunnel,
                                               .on_drained = on_drained};
 

@@ -41,14 +41,17 @@ enum lease_tag {
     TAG_EXEC,
     TAG_DISCARD,
     TAG_WATCH,
-    TAG_UNWATCH
+    TAG_UNWATCH,
+    TAG_PUBSUB,
+    TAG_REDIRECT
 };
 
 /* Who has a connection lent. Embedded. */
 struct lease_holder {
     /* The connection is gone. What it owed fails after this call. */
     void (*on_lost)(struct lease_holder *holder);
-    void (*on_push)(struct lease_holder *holder, const char *data, size_t len);
+    /* A whole frame has come that may not be a reply. True: it was taken as none. */
+    bool (*on_frame)(struct lease_holder *holder, const char *data, size_t len);
     void (*on_tunnel)(struct lease_holder *holder, const char *data, size_t len);
     void (*on_drained)(struct lease_holder *holder);
 };
@@ -75,6 +78,7 @@ struct lease {
     enum quota_kind kind;
     enum lease_state state;
     bool is_sticky; /* until the session ends */
+    bool is_pinned; /* is_sticky for more than subscriptions */
     bool is_dirty;  /* something ran that may have changed the connection */
     bool is_lost;
     struct lease_waiter *waiter; /* while connecting */

@@ -12,6 +12,7 @@ enum way {
     WAY_LEASE,
     WAY_BLOCKING,
     WAY_STICKY,
+    WAY_SUBSCRIBE,
     WAY_TUNNEL,
     WAY_LOCAL
 };
@@ -133,7 +134,7 @@ static enum way way_of(const struct call *call)
     case FR_HANDLER_TUNNEL:
         return holds ? WAY_TUNNEL : WAY_LOCAL;
     case FR_HANDLER_HUB:
-        return WAY_TUNNEL;
+        return WAY_SUBSCRIBE;
     case FR_HANDLER_DAEMON:
         return WAY_LEASE; /* READONLY and the like: the server words the error */
     case FR_HANDLER_BOTH:
@@ -211,14 +212,26 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
     enum lease_tag tag = tag_of(call);
     bool is_harmless = tag != TAG_NONE || (call->command != NULL &&
                                            call->command->block == FR_BLOCK_OK && way != WAY_LEASE);
-    session->lease->is_dirty = session->lease->is_dirty || (!is_harmless && way != WAY_STICKY);
+    bool is_followed = way == WAY_STICKY || way == WAY_SUBSCRIBE;
+    session->lease->is_dirty = session->lease->is_dirty || (!is_harmless && way != WAY_SUBSCRIBE);
+    if (way == WAY_STICKY && session->lease->state != LEASE_QUEUEING &&
+        client_tracking_redirects(call)) {
+        return client_tracking_redirect(session, call);
+    }
+    if (way == WAY_STICKY) {
+        session->lease->is_sticky = true;
+        session->lease->is_pinned = true;
+    }
     if (!call->is_whole) {
         session->stream = STREAM_SEND;
     }
     if (way == WAY_BLOCKING) {
         return send_blocking(session, call);
     }
-    if (ends_something(tag) || !is_harmless || !call->is_whole) {
+    if (way == WAY_SUBSCRIBE) {
+        return session_send_subscription(session, call);
+    }
+    if (ends_something(tag) || (!is_harmless && !is_followed) || !call->is_whole) {
         session->is_barred = true;
     }
     return session_send_leased(session, call, (uint8_t)tag);
@@ -229,7 +242,8 @@ static enum routed lease_and_send(struct session *session, const struct call *ca
     static const enum quota_kind kinds[] = {[WAY_SHARED] = QUOTA_LEASES,
                                             [WAY_LEASE] = QUOTA_LEASES,
                                             [WAY_BLOCKING] = QUOTA_BLOCKING,
-                                            [WAY_STICKY] = QUOTA_STICKY};
+                                            [WAY_STICKY] = QUOTA_STICKY,
+                                            [WAY_SUBSCRIBE] = QUOTA_STICKY};
     if (!session_is_quiet(session) || session_want_lease(session, kinds[way]) == ROUTE_LATER) {
         return ROUTE_LATER;
     }
@@ -282,11 +296,12 @@ static enum routed select_on_lease(struct session *session, const struct call *c
 }
 
 /* Commands about tracking are the server's affair once the session has a connection for it. */
-static bool is_about_tracking(const struct call *call)
+static bool is_about_tracking(const struct session *session, const struct call *call)
 {
     return is_command(call, FR_CMD_CLIENT_TRACKING) || is_command(call, FR_CMD_CLIENT_CACHING) ||
            is_command(call, FR_CMD_CLIENT_TRACKINGINFO) ||
-           is_command(call, FR_CMD_CLIENT_GETREDIR) || is_command(call, FR_CMD_CLIENT_NO_TOUCH);
+           (is_command(call, FR_CMD_CLIENT_GETREDIR) && session->redirects_to == 0) ||
+           is_command(call, FR_CMD_CLIENT_NO_TOUCH);
 }
 
 static enum routed local_with_lease(struct session *session, const struct call *call)
@@ -295,7 +310,7 @@ static enum routed local_with_lease(struct session *session, const struct call *
     if (is_command(call, FR_CMD_SELECT)) {
         return select_on_lease(session, call);
     }
-    if (session->lease->is_sticky && !is_queueing && is_about_tracking(call)) {
+    if (session->lease->is_sticky && !is_queueing && is_about_tracking(session, call)) {
         return send_on_lease(session, call, WAY_STICKY);
     }
     /* queued, it changes the connection when EXEC runs it, in ways only the server knows; and HELLO
@@ -342,9 +357,19 @@ static enum routed route_local(struct session *session, const struct call *call)
     return local == NULL ? answer_ok(session) : local(session, call);
 }
 
+/* In RESP2 a subscribed connection has few commands, and the server says which. */
+static bool is_restricted(const struct session *session, const struct call *call, enum way way)
+{
+    return session->proto == 2 && session_is_subscribed(session) && way != WAY_SUBSCRIBE &&
+           !ends_session_state(call);
+}
+
 static enum routed route_by_way(struct session *session, const struct call *call)
 {
     enum way way = way_of(call);
+    if (is_restricted(session, call, way)) {
+        return session_send_leased(session, call, TAG_NONE);
+    }
     if (way == WAY_LOCAL) {
         return route_local(session, call);
     }
@@ -355,11 +380,11 @@ static enum routed route_by_way(struct session *session, const struct call *call
         return way == WAY_SHARED ? session_send_shared(session, call, TAG_NONE)
                                  : lease_and_send(session, call, way);
     }
-    if (way == WAY_STICKY) {
-        if (!session_is_quiet(session)) {
-            return ROUTE_LATER;
-        }
-        session->lease->is_sticky = true;
+    if ((way == WAY_STICKY || way == WAY_SUBSCRIBE) && !session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    if (way == WAY_SUBSCRIBE && session->lease->state == LEASE_QUEUEING) {
+        return tunnel_and_send(session, call);
     }
     return send_on_lease(session, call, way);
 }
@@ -425,7 +450,7 @@ static enum routed route_large(struct session *session, const struct call *call)
         return send_into_tunnel(session, call);
     }
     enum way way = way_of(call);
-    if (way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY) {
+    if (way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY || way == WAY_SUBSCRIBE) {
         return answer_too_big(session, call);
     }
     return session->lease != NULL ? send_on_lease(session, call, way)

@@ -20,6 +20,11 @@ local_command client_command(const struct fr_command *command);
 bool aftermath_concerns(const struct session *session, const struct call *call);
 enum routed aftermath_route(struct session *session, const struct call *call);
 
+/* Whether the request is CLIENT TRACKING with REDIRECT to another session, and sending it on the
+ * lease. The session is quiet. */
+bool client_tracking_redirects(const struct call *call);
+enum routed client_tracking_redirect(struct session *session, const struct call *call);
+
 /* Whether a client may have this name (CLIENT SETNAME, HELLO SETNAME); answers if not. */
 bool client_name_is_valid(struct session *session, const struct fr_word *name);
 

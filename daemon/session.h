@@ -66,6 +66,14 @@ enum session_tag {
     TAG_LEASED = 0x80    /* stands on the lease */
 };
 
+/* Subscriptions of a session, as the server counts them. */
+struct subscriptions {
+    int64_t counts[3]; /* channels, patterns, shard channels */
+    bool is_asking;    /* a request for more or fewer is under way */
+    int asked;         /* which of them it is about */
+    uint32_t left;     /* acknowledgements to come; 0: until none of the kind is left */
+};
+
 /* What a session waits for; made when it begins to. */
 struct session_wait {
     struct session *session;
@@ -109,11 +117,16 @@ struct session {
                        */
     bool is_barred;   /* nothing may follow what is outstanding */
     enum session_lost lost;
-    int64_t selecting; /* database of a SELECT under way on a lease */
-    int64_t queued_db; /* database of a SELECT in a transaction's queue; -1: none */
+    int64_t redirects_to; /* id of the session that is told of changes instead (CLIENT TRACKING); 0:
+                             none */
+    int64_t redirecting;  /* the same, asked for and not yet granted */
+    int64_t selecting;    /* database of a SELECT under way on a lease */
+    int64_t queued_db;    /* database of a SELECT in a transaction's queue; -1: none */
     struct session_wait *wait;
     char *refusal; /* what the wait ended with instead of success: the line to answer */
     const struct fr_command *last_command;
+
+    struct subscriptions subscriptions;
 
     /* tunnel */
     bool is_resetting; /* RESET was sent into the tunnel */
@@ -240,6 +253,12 @@ void session_refuse_wait(struct session *session, const char *line);
 
 /* Give back the lease, if any. */
 void session_end_lease(struct session *session);
+
+/* Whether the session has any subscription. */
+bool session_is_subscribed(const struct session *session);
+
+/* Send SUBSCRIBE or one of its kin on the lease. The session must be quiet. */
+enum routed session_send_subscription(struct session *session, const struct call *call);
 
 /* From now on bytes pass between client and lease as they are. */
 void session_begin_tunnel(struct session *session);

@@ -54,6 +54,12 @@ bool session_is_quiet(struct session *session)
 /* ---------------------------------------------------------------------------------------- replies
  */
 
+/* The lease has changed its database; so will the shared lane be another one. */
+static void change_db(struct session *session, int64_t db)
+{
+    session_change_route(session, db, session->proto, session->identity);
+}
+
 /* A reply to a request that concerns the session's own state has come. */
 static void note_reply(struct session *session, const struct reply_part *part)
 {
@@ -63,23 +69,30 @@ static void note_reply(struct session *session, const struct reply_part *part)
     }
     if (part->slot->tag & TAG_SELECT) {
         if (FR_REPLY_BEGINS(part->frame, "+OK")) {
-            session->db = session->selecting;
+            change_db(session, session->selecting);
         } else if (FR_REPLY_BEGINS(part->frame, "+QUEUED")) {
             session->queued_db = session->selecting;
         }
     }
     if (tag == TAG_EXEC && session->queued_db >= 0) {
         if (FR_REPLY_BEGINS(part->frame, "*") && !FR_REPLY_BEGINS(part->frame, "*-")) {
-            session->db = session->queued_db;
-            session->lease->is_sticky =
-                true; /* it stands in another database than its route says */
+            change_db(session, session->queued_db);
+            /* it stands in another database than its route says */
+            session->lease->is_pinned = true;
+            session->lease->is_sticky = true;
         }
         session->queued_db = -1;
+    }
+    if (tag == TAG_REDIRECT && FR_REPLY_BEGINS(part->frame, "+OK")) {
+        session->redirects_to = session->redirecting;
+    }
+    if (tag == TAG_PUBSUB) {
+        session_note_refused_subscription(session); /* else there were acknowledgements */
     }
     lease_note_reply(session->lease, tag, part->frame);
 }
 
-static void note_replies(struct session *session, unsigned count)
+void session_note_replies(struct session *session, unsigned count)
 {
     session->outstanding -= count;
     if (session->outstanding == 0) {
@@ -102,7 +115,7 @@ static void on_reply(struct reply_sink *sink, const struct reply_part *part)
         if (part->slot->tag & TAG_BLOCKING && (session->is_dead || session->is_deaf)) {
             stats_count(&session->pool->context.loop->stats, blocked_reply_lost);
         }
-        note_replies(session, part->count);
+        session_note_replies(session, part->count);
     }
 }
 
@@ -123,7 +136,7 @@ static void on_failure(struct reply_sink *sink, const struct slot *slot, const c
     if (slot->flags & SLOT_OPEN && session->stream == STREAM_SEND) {
         session->stream = STREAM_SKIP; /* the rest of the request has nowhere to go */
     }
-    note_replies(session, 1);
+    session_note_replies(session, 1);
 }
 
 const struct reply_sink_ops session_sink_ops = {on_reply, on_failure};
@@ -138,7 +151,7 @@ void session_finish_answer(struct session *session, const char *data, size_t len
     if (!is_silent) {
         session_write(session, data, len);
     }
-    note_replies(session, 1);
+    session_note_replies(session, 1);
 }
 
 /* ---------------------------------------------------------------------------------------- waiting
@@ -418,6 +431,10 @@ void session_end_lease(struct session *session)
         session->lease = NULL;
         session->stops &= ~(unsigned)STOP_ROOM;
         session->queued_db = -1;
+        session->redirects_to = 0;
+        lease->is_dirty =
+            lease->is_dirty || session->subscriptions.is_asking || session_is_subscribed(session);
+        session->subscriptions = (struct subscriptions){0};
         lease_release(lease);
     }
 }
@@ -434,9 +451,9 @@ static void on_lost(struct lease_holder *holder)
     }
 }
 
-static void on_push(struct lease_holder *holder, const char *data, size_t len)
+static bool on_frame(struct lease_holder *holder, const char *data, size_t len)
 {
-    session_write(session_of_holder(holder), data, len);
+    return session_take_frame(session_of_holder(holder), data, len);
 }
 
 static void on_drained(struct lease_holder *holder)
@@ -497,5 +514,5 @@ static void on_tunnel(struct lease_holder *holder, const char *data, size_t len)
 void session_init_holder(struct session *session)
 {
     session->holder = (struct lease_holder){
-        .on_lost = on_lost, .on_push = on_push, .on_tunnel = on_tunnel, .on_drained = on_drained};
+        .on_lost = on_lost, .on_frame = on_frame, .on_tunnel = on_tunnel, .on_drained = on_drained};
 }

@@ -63,8 +63,9 @@ struct upstream_ops {
     void (*on_ready)(struct upstream *upstream);
     /* An attempt failed, or the connection was lost; reason says how. */
     void (*on_down)(struct upstream *upstream);
-    /* A push (RESP3) has come, all of it. False: nobody expects any, end the connection. */
-    bool (*on_push)(struct upstream *upstream, const char *data, size_t len);
+    /* A whole frame has come that may be a message: any while wants_frames, else a push. False: it
+     * is none. NULL: nobody expects any. */
+    bool (*on_frame)(struct upstream *upstream, const char *data, size_t len);
     /* Bytes of a tunnel have come. */
     void (*on_tunnel)(struct upstream *upstream, const char *data, size_t len);
     /* What stood too long unwritten is being written again. */
@@ -78,6 +79,7 @@ struct upstream {
     void *owner;
     enum upstream_state state;
     bool reconnects;        /* after a loss, and until the first success */
+    bool wants_frames;      /* messages come between the replies: on_frame tells them apart */
     bool is_tunnel;         /* bytes from the server go to on_tunnel as they are */
     bool is_tunnel_ending;  /* nothing more will go into it */
     bool is_paused;         /* its one client reads too slowly */
@@ -139,6 +141,9 @@ void upstream_send(struct upstream *upstream, const struct slot *slot, const cha
 
 /* More of the request queued last, which has SLOT_OPEN. */
 void upstream_append(struct upstream *upstream, const char *data, size_t len, bool is_last);
+
+/* The oldest request has been answered by other frames than a reply. */
+void upstream_pop_reply(struct upstream *upstream);
 
 /* Stop reading from the server, or go on: for the lent connection of a client that reads slowly. */
 void upstream_pause(struct upstream *upstream, bool is_paused);

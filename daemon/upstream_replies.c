@@ -51,12 +51,16 @@ static void give_held(struct upstream *upstream)
 static void hold(struct upstream *upstream, const char *data, size_t len)
 {
     if (!upstream->is_passing) {
-        if (upstream->requests.sent == 0 && !upstream->frame.is_push) {
+        bool may_be_message = upstream->wants_frames || upstream->frame.is_push;
+        if (upstream->requests.sent == 0 && !may_be_message) {
             upstream_lose(upstream, "the server sent a reply nobody waits for");
             return;
         }
         evbuffer_add(upstream->held, data, len);
-        if (evbuffer_get_length(upstream->held) > HELD_MAX && !upstream->frame.is_push) {
+        size_t held = evbuffer_get_length(upstream->held);
+        if (may_be_message && held > (uint64_t)upstream->context->settings->reply_limit) {
+            upstream_lose(upstream, "the server sent a message larger than \"reply_limit\"");
+        } else if (held > HELD_MAX && !may_be_message) {
             give_held(upstream);
         }
     } else if (len > 0) {
@@ -98,43 +102,59 @@ static void extend_run(struct upstream *upstream, struct run *run, const char *d
     }
 }
 
-static void on_push_frame(struct upstream *upstream, const char *data, size_t len)
+/* Offer a frame as a message. */
+static bool is_message(struct upstream *upstream, const char *data, size_t len)
 {
-    bool is_expected = false;
-    if (evbuffer_get_length(upstream->held) > 0) {
-        evbuffer_add(upstream->held, data, len);
-        size_t whole = evbuffer_get_length(upstream->held);
-        data = (const char *)evbuffer_pullup(upstream->held, -1);
-        is_expected = upstream->ops->on_push(upstream, data, whole);
-        evbuffer_drain(upstream->held, whole);
+    return upstream->ops->on_frame != NULL && upstream->ops->on_frame(upstream, data, len);
+}
+
+/* A frame that is no message: the reply to the oldest request. */
+static void take_reply(struct upstream *upstream, struct run *run, const char *data, size_t len,
+                       bool is_apart)
+{
+    if (upstream->requests.sent <= run->count) {
+        give_run(upstream, run);
+        upstream_lose(upstream, "the server sent a reply nobody waits for");
+    } else if (is_apart) {
+        give(upstream, 1, data, len, true);
     } else {
-        is_expected = upstream->ops->on_push(upstream, data, len);
+        extend_run(upstream, run, data, len);
     }
-    if (!is_expected) {
+}
+
+/* A whole frame, apart from others. */
+static void take_apart(struct upstream *upstream, struct run *run, const char *data, size_t len)
+{
+    give_run(upstream, run);
+    if (upstream->state != UPSTREAM_READY) {
+        return;
+    }
+    bool may_be_message =
+        (upstream->wants_frames || upstream->frame.is_push) && !upstream->is_passing;
+    if (may_be_message && is_message(upstream, data, len)) {
+        return;
+    }
+    if (upstream->frame.is_push) {
         upstream_lose(upstream, "the server sent a message nobody asked for");
+    } else {
+        take_reply(upstream, run, data, len, true);
     }
 }
 
 /* A whole frame ends with these bytes. False: the connection is gone. */
 static bool take_frame(struct upstream *upstream, struct run *run, const char *data, size_t len)
 {
-    if (upstream->frame.is_push) {
-        give_run(upstream, run);
-        if (upstream->state == UPSTREAM_READY) {
-            on_push_frame(upstream, data, len);
-        }
-    } else if (upstream->requests.sent <= run->count) {
-        give_run(upstream, run);
-        upstream_lose(upstream, "the server sent a reply nobody waits for");
-    } else if (upstream->is_passing || evbuffer_get_length(upstream->held) > 0) {
-        evbuffer_add(upstream->held, data, len);
-        size_t whole = evbuffer_get_length(upstream->held);
-        struct evbuffer *held = upstream->held;
-        upstream->held = evbuffer_new(); /* the sink may end this connection, which drains it */
-        give(upstream, 1, (const char *)evbuffer_pullup(held, -1), whole, true);
+    struct evbuffer *held = upstream->held;
+    if (upstream->is_passing || evbuffer_get_length(held) > 0) {
+        upstream->held = evbuffer_new(); /* what follows may end this connection, which drains it */
+        evbuffer_add(held, data, len);
+        size_t whole = evbuffer_get_length(held);
+        take_apart(upstream, run, (const char *)evbuffer_pullup(held, -1), whole);
         evbuffer_free(held);
+    } else if (upstream->wants_frames || upstream->frame.is_push) {
+        take_apart(upstream, run, data, len);
     } else {
-        extend_run(upstream, run, data, len);
+        take_reply(upstream, run, data, len, false);
     }
     return upstream->state == UPSTREAM_READY;
 }
@@ -223,6 +243,11 @@ void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
     } else {
         take_replies(upstream, scratch, count);
     }
+}
+
+void upstream_pop_reply(struct upstream *upstream)
+{
+    requests_pop(&upstream->requests, 1);
 }
 
 void upstream_pause(struct upstream *upstream, bool is_paused)

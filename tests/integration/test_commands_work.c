@@ -155,6 +155,23 @@ static void watch_notices_writes_of_others(void)
     }
 }
 
+static void select_under_watch_lasts_beyond_it(void)
+{
+    start("");
+    struct client *one = session(), *other = session();
+    EXPECT_CALL(one, "SET k 0", "+OK\r\n");
+    EXPECT_CALL(one, "WATCH k", "+OK\r\n");
+    EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_CALL(one, "SET k 3", "+QUEUED\r\n");
+    EXPECT_CALL(one, "EXEC", "*1\r\n+OK\r\n");
+    EXPECT_CALL(one, "GET k", "$1\r\n3\r\n");
+    EXPECT_CALL(one, "SET k 33", "+OK\r\n");
+    EXPECT_CALL(other, "GET k", "$1\r\n0\r\n");
+    EXPECT_CALL(other, "SELECT 3", "+OK\r\n");
+    EXPECT_CALL(other, "GET k", "$2\r\n33\r\n");
+}
+
 static void a_watch_ends_with_its_session(void)
 {
     start("");
@@ -394,6 +411,7 @@ static const struct test_case cases[] = {
     {"transactions answer as a direct server", transactions_answer_the_same},
     {"pipelined transactions of many sessions stay whole", pipelined_transactions_stay_whole},
     {"WATCH notices the writes of others", watch_notices_writes_of_others},
+    {"SELECT under WATCH lasts beyond it", select_under_watch_lasts_beyond_it},
     {"a WATCH ends with its session", a_watch_ends_with_its_session},
     {"an unfinished transaction is dropped with its session",
      an_unfinished_transaction_is_dropped_with_its_session},

@@ -1,0 +1,123 @@
+/* CLIENT TRACKING with REDIRECT: the id a client names is one of ours, the server's is that of the
+ * connection lent to the session with it. */
+#include "daemon/router.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <event2/buffer.h>
+
+#include "daemon/memory.h"
+#include "daemon/roll_call.h"
+
+struct redirection {
+    struct roll_call roll;
+    char *frame; /* the request as it came */
+    size_t len;
+    uint32_t argc;
+    int64_t id;       /* as the client named it */
+    uint64_t real_id; /* 0: no such session, or it has no connection of its own */
+};
+
+static bool is_redirect(const struct fr_word *word)
+{
+    return word->len == 8 && strncasecmp(word->data, "REDIRECT", 8) == 0;
+}
+
+/* The id behind REDIRECT; 0: none. */
+static int64_t redirected_to(const char *frame, size_t len)
+{
+    struct fr_words words = fr_words_begin(frame, len);
+    struct fr_word word;
+    int64_t id = 0;
+    while (fr_words_next(&words, &word)) {
+        if (is_redirect(&word) && fr_words_next(&words, &word) &&
+            fr_parse_int64(word.data, word.len, &id)) {
+            return id;
+        }
+    }
+    return 0;
+}
+
+bool client_tracking_redirects(const struct call *call)
+{
+    return call->command != NULL && call->command->id == FR_CMD_CLIENT_TRACKING && call->is_whole &&
+           redirected_to(call->frame, call->len) > 0;
+}
+
+static void find_target(struct roll_call *roll, struct session *session)
+{
+    struct redirection *redirection = (struct redirection *)roll;
+    if ((int64_t)session->id == redirection->id && session->lease != NULL &&
+        session->lease->is_sticky) {
+        session->lease->is_pinned = true; /* it must last: the server knows it by its id */
+        redirection->real_id = session->lease->upstream->real_id;
+    }
+}
+
+static void add_word(struct evbuffer *out, const char *data, size_t len)
+{
+    evbuffer_add_printf(out, "$%zu\r\n", len);
+    evbuffer_add(out, data, len);
+    evbuffer_add(out, "\r\n", 2);
+}
+
+/* The request with the server's id in the place of ours. */
+static void write_translated(const struct redirection *redirection, struct evbuffer *out)
+{
+    struct fr_words words = fr_words_begin(redirection->frame, redirection->len);
+    struct fr_word word;
+    bool is_id = false;
+    char id[24];
+    int id_len = snprintf(id, sizeof id, "%" PRIu64, redirection->real_id);
+    evbuffer_add_printf(out, "*%u\r\n", redirection->argc);
+    while (fr_words_next(&words, &word)) {
+        if (is_id && redirection->real_id != 0) {
+            add_word(out, id, (size_t)id_len);
+        } else {
+            add_word(out, word.data, word.len);
+        }
+        is_id = is_redirect(&word);
+    }
+}
+
+static void finish_redirection(struct roll_call *roll)
+{
+    struct redirection *redirection = (struct redirection *)roll;
+    struct session *session = roll->asker;
+    struct evbuffer *out = evbuffer_new();
+    write_translated(redirection, out);
+    session_finish_answer(session, "", 0, true);
+    if (!session->is_dead && session->lease != NULL) {
+        struct call call = {.frame = (const char *)evbuffer_pullup(out, -1),
+                            .len = evbuffer_get_length(out),
+                            .is_whole = true,
+                            .command = &fr_commands[FR_CMD_CLIENT_TRACKING]};
+        session->redirecting = redirection->id;
+        session_send_leased(session, &call,
+                            (uint8_t)(TAG_REDIRECT | (roll->is_silent ? TAG_SILENT : 0)));
+    }
+    evbuffer_free(out);
+    free(redirection->frame);
+    free(redirection);
+}
+
+enum routed client_tracking_redirect(struct session *session, const struct call *call)
+{
+    struct redirection *redirection = memory_zeroed(sizeof *redirection);
+    redirection->frame = memory_text(call->frame, call->len);
+    redirection->len = call->len;
+    redirection->argc = call->argc;
+    redirection->id = redirected_to(call->frame, call->len);
+    redirection->roll.visit = find_target;
+    redirection->roll.finish = finish_redirection;
+    session->lease->is_pinned = true;
+    session->lease->is_sticky = true;
+    session->lease->is_dirty = true;
+    session->is_barred = true;
+    roll_call_start(&redirection->roll, session);
+    return ROUTED;
+}
