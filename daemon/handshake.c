@@ -107,12 +107,10 @@ static int read_version(const char *hello, size_t len)
     static const char key[] = "$7\r\nversion\r\n";
     const char *found = memmem(hello, len, key, sizeof key - 1);
     const char *line = found == NULL ? NULL : strchr(found + sizeof key - 1, '\n');
-    int major = 0;
-    int minor = 0;
-    if (line == NULL || sscanf(line + 1, "%d.%d", &major, &minor) != 2) {
-        return 0;
-    }
-    return major * 100 + minor;
+    char *rest = NULL;
+    long major = line == NULL ? 0 : strtol(line + 1, &rest, 10);
+    long minor = rest == NULL || *rest != '.' ? 0 : strtol(rest + 1, NULL, 10);
+    return major < 1000 && minor < 100 ? (int)(major * 100 + minor) : 0;
 }
 
 static enum verdict judge_hello(struct upstream *upstream, const char *reply, size_t len)

@@ -98,11 +98,10 @@ static struct lease *take_idle(struct pool *pool, const struct upstream_route *r
     return NULL;
 }
 
-static void close_oldest_idle(struct pool *pool)
+static void close_idle(struct lease *lease)
 {
-    struct lease *lease = TAILQ_FIRST(&pool->idle_leases);
-    TAILQ_REMOVE(&pool->idle_leases, lease, next);
-    pool->idle_lease_count--;
+    TAILQ_REMOVE(&lease->pool->idle_leases, lease, next);
+    lease->pool->idle_lease_count--;
     close_lease(lease);
 }
 
@@ -114,7 +113,7 @@ static void keep_idle(struct lease *lease)
     lease->idle_since_ms = loop_now_ms();
     TAILQ_INSERT_TAIL(&pool->idle_leases, lease, next);
     if (++pool->idle_lease_count > pool->context.settings->leases) {
-        close_oldest_idle(pool);
+        close_idle(TAILQ_FIRST(&pool->idle_leases));
     }
 }
 
@@ -369,9 +368,7 @@ static void on_down(struct upstream *upstream)
         lease->is_lost = true;
         lease->holder->on_lost(lease->holder);
     } else { /* idle */
-        TAILQ_REMOVE(&lease->pool->idle_leases, lease, next);
-        lease->pool->idle_lease_count--;
-        close_lease(lease);
+        close_idle(lease);
     }
 }
 
@@ -405,19 +402,23 @@ static const struct upstream_ops lease_ops = {.on_ready = on_ready,
 /* ---------------------------------------------------------------------------------------- closing
  */
 
+/* Close the idle ones from the longest idle on, while they have been so for at least this long. */
+static void close_idle_since(struct pool *pool, uint64_t limit_ms)
+{
+    struct lease *lease = TAILQ_FIRST(&pool->idle_leases);
+    while (lease != NULL && loop_now_ms() - lease->idle_since_ms >= limit_ms) {
+        struct lease *next = TAILQ_NEXT(lease, next);
+        close_idle(lease);
+        lease = next;
+    }
+}
+
 void leases_close_idle(struct pool *pool)
 {
-    uint64_t limit = (uint64_t)pool->context.settings->idle_upstream_ms;
-    struct lease *lease;
-    while ((lease = TAILQ_FIRST(&pool->idle_leases)) != NULL &&
-           loop_now_ms() - lease->idle_since_ms >= limit) {
-        close_oldest_idle(pool);
-    }
+    close_idle_since(pool, (uint64_t)pool->context.settings->idle_upstream_ms);
 }
 
 void leases_close_all(struct pool *pool)
 {
-    while (!TAILQ_EMPTY(&pool->idle_leases)) {
-        close_oldest_idle(pool);
-    }
+    close_idle_since(pool, 0);
 }

@@ -42,11 +42,22 @@ TAILQ_HEAD(loop_tasks, loop_task);
 /* Room for what one read brings, shared by all connections of the loop. */
 #define LOOP_SCRATCH_CAP (64 * 1024)
 
+/* Looking for the next event a little longer before going to sleep, when only one client is active:
+ * being woken costs it more than everything else on a command's way. See loop.c. */
+struct spinning {
+    bool is_possible;    /* there is a core beside this one */
+    const void *speaker; /* who sent something last */
+    unsigned streak;     /* turns in a row in which only the speaker did */
+    unsigned penalty;    /* turns to leave out after the next failure */
+    unsigned left_out;   /* of them, still to come */
+};
+
 struct loop {
     struct event_base *base;
     struct evdns_base *dns;
     struct loop_tasks tasks[LOOP_PHASES];
     bool is_stopped;
+    struct spinning spinning;
     struct stats stats;
     char *scratch; /* LOOP_SCRATCH_CAP bytes, for the current callback alone */
 };
@@ -65,6 +76,9 @@ void loop_run_tasks(struct loop *loop);
 
 /* End loop_run after the current turn. From the loop's own thread. */
 void loop_stop(struct loop *loop);
+
+/* A client has sent something. */
+void loop_note_speaker(struct loop *loop, const void *speaker);
 
 void loop_task_init(struct loop_task *task, enum loop_phase phase,
                     void (*run)(struct loop_task *task));

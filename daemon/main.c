@@ -29,8 +29,6 @@
 /* Descriptors besides those of clients: listeners, connections to servers, the loops' own. */
 #define SPARE_DESCRIPTORS 512
 
-extern char **environ;
-
 struct arguments {
     const char *config;
     bool only_checks;

@@ -55,18 +55,6 @@ void requests_add(struct requests *requests, const struct slot *slot, const char
     added->end = requests->is_open ? UINT64_MAX : requests->end;
 }
 
-void requests_append(struct requests *requests, const char *data, size_t len, bool is_last)
-{
-    evbuffer_add(requests->bytes, data, len);
-    requests->end += len;
-    if (is_last) {
-        struct slot *slot = requests_slot(requests, requests->count - 1);
-        slot->end = requests->end;
-        slot->flags &= (uint8_t)~SLOT_OPEN;
-        requests->is_open = false;
-    }
-}
-
 size_t requests_unwritten(const struct requests *requests)
 {
     return (size_t)(requests->end - requests->written);
@@ -97,6 +85,19 @@ void requests_note_written(struct requests *requests, size_t count)
     }
     if (!requests->retain) {
         drain_to(requests, sent_end);
+    }
+}
+
+void requests_append(struct requests *requests, const char *data, size_t len, bool is_last)
+{
+    evbuffer_add(requests->bytes, data, len);
+    requests->end += len;
+    if (is_last) {
+        struct slot *slot = requests_slot(requests, requests->count - 1);
+        slot->end = requests->end;
+        slot->flags &= (uint8_t)~SLOT_OPEN;
+        requests->is_open = false;
+        requests_note_written(requests, 0); /* all of it may have been written before */
     }
 }
 

@@ -8,7 +8,9 @@
  * Positions count the bytes of the connection's life and only grow. A request is sent when its last
  * byte has been written. The bytes of a half-written request are kept, so that it can be sent again
  * on another connection: the server drops what is incomplete. With retain, bytes are kept until the
- * reply has come, for requests that may be repeated.
+ * reply has come, for requests that may be repeated. Without, the bytes of a request that is still
+ * arriving are forgotten as they are written, so one that came in parts cannot be sent again, also
+ * when all of it has arrived meanwhile: who rewinds the queue drops it.
  */
 #ifndef REQUESTS_H
 #define REQUESTS_H
@@ -96,12 +98,12 @@ size_t requests_unwritten(const struct requests *requests);
 /* So many more bytes have been written. */
 void requests_note_written(struct requests *requests, size_t count);
 
-/* The oldest slots have their replies. */
+/* The oldest slots, one or more, have their replies. */
 void requests_pop(struct requests *requests, uint32_t count);
 
 /* The connection is gone: drop the slots that have SLOT_DROPPED, with their bytes; the others will
  * be written from their beginning on the next connection. Of what was sent, only a queue that
- * retains has the bytes. False when memory is out; everything is dropped then. */
+ * retains has the bytes. */
 void requests_rewind(struct requests *requests);
 
 #endif

@@ -34,15 +34,17 @@ void session_set_text(char **field, const char *data, size_t len)
 static char *describe_address(const struct sockaddr_storage *address)
 {
     char host[INET6_ADDRSTRLEN] = "";
-    char text[INET6_ADDRSTRLEN + 16];
+    char text[INET6_ADDRSTRLEN + 16] = "";
+    struct sockaddr_in in = {0};
+    struct sockaddr_in6 in6 = {0};
     if (address->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)address;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-        snprintf(text, sizeof text, "%s:%u", host, ntohs(in->sin_port));
-    } else {
-        const struct sockaddr_in6 *in6 = (const void *)address;
-        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-        snprintf(text, sizeof text, "[%s]:%u", host, ntohs(in6->sin6_port));
+        memcpy(&in, address, sizeof in);
+        inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);
+        snprintf(text, sizeof text, "%s:%u", host, ntohs(in.sin_port));
+    } else if (address->ss_family == AF_INET6) {
+        memcpy(&in6, address, sizeof in6);
+        inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
+        snprintf(text, sizeof text, "[%s]:%u", host, ntohs(in6.sin6_port));
     }
     return memory_text(text, strlen(text));
 }

@@ -348,6 +348,7 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     session->last_input_ms = loop_now_ms();
+    loop_note_speaker(session->pool->context.loop, session);
     if (session->in_len == 0) { /* the usual case: straight from where it was read */
         size_t taken = take_requests(session, scratch, count);
         if (!session->is_dead) {

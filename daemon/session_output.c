@@ -147,11 +147,12 @@ void session_answer_error(struct session *session, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text + 1, sizeof text - 4, format, arguments);
     va_end(arguments);
-    for (char *c = text; *c != '\0'; c++) {
-        *c = *c == '\r' || *c == '\n' ? ' ' : *c;
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        text[i] = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
     }
-    strcat(text, "\r\n");
-    session_answer(session, text, strlen(text));
+    memcpy(text + len, "\r\n", 2);
+    session_answer(session, text, len + 2);
 }
 
 void session_answer_bulk(struct session *session, const char *data, size_t len)

@@ -115,6 +115,8 @@ static bool take_request(struct bytes *in, struct bytes *words)
     return true;
 }
 
+/* Takes words. */
+// NOLINTNEXTLINE(readability-non-const-parameter): kept, to be freed
 static void record(struct peer *peer, int connection, char *words)
 {
     if (peer->record_count == peer->record_cap) {
