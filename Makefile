@@ -146,7 +146,6 @@ $(O)/pie/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -fPIE -c -o $@ $<
 
-$(O)/pie/daemon/main.o: ALL_CPPFLAGS += -DVERSION='"$(VERSION)"'
 $(O)/pie/daemon/main.o: include/flaskredis/version.h
 
 $(O)/pic/%.o: %.c $(O)/flags
@@ -275,8 +274,12 @@ TIDY := $(patsubst %.c,$(L)/%.tidy,$(ALL_SRC))
 lint: lint-format lint-tree lint-commands lint-cppcheck lint-man lint-shell $(TIDY)
 	@echo '  LINT    $(words $(ALL_SRC)) sources, $(words $(HEADERS)) headers: nothing found'
 
+# Each release of clang-format breaks some lines elsewhere; the sources follow one.
+FORMAT_RELEASE := 14
 lint-format:
-	$(call say,FORMAT,--dry-run)$(CLANG_FORMAT) --dry-run -Werror $(ALL_SRC) $(HEADERS)
+	$(call say,FORMAT,--dry-run)if $(CLANG_FORMAT) --version | grep -q 'version $(FORMAT_RELEASE)\.'; then \
+	    $(CLANG_FORMAT) --dry-run -Werror $(ALL_SRC) $(HEADERS); \
+	else echo '  skipped: format (needs clang-format $(FORMAT_RELEASE))'; fi
 
 lint-tree:
 	$(call say,TREE,includes floors sizes documentation settings)$(PYTHON) tests/lint/tree.py

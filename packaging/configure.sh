@@ -47,7 +47,7 @@ hardening() {
 optional_libs() { pkg-config --silence-errors --libs "$@" || true; }
 
 fuzz_library() {
-    ! have "$CLANG" || compgen -G "$("$CLANG" -print-runtime-dir)/libclang_rt.fuzzer*.a" || true
+    ! have "$CLANG" || compgen -G "$("$CLANG" -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" || true
 }
 
 readonly LIBEVENT=(libevent_core libevent_extra libevent_pthreads)

@@ -42,7 +42,7 @@ have_header() { compgen -G "/usr/include/$1" >/dev/null || compgen -G "/usr/incl
     compgen -G "/usr/local/include/$1" >/dev/null; }
 have_python() { "$(system_python)" -c "import $1" 2>/dev/null; }
 have_fuzzer() { have_command "$1" &&
-    compgen -G "$("$1" -print-runtime-dir)/libclang_rt.fuzzer*.a" >/dev/null; }
+    compgen -G "$("$1" -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null; }
 
 # Debian's own interpreter sees Debian's modules, whatever else comes first in PATH.
 system_python() { if [ -x /usr/bin/python3 ]; then echo /usr/bin/python3; else echo python3; fi; }
