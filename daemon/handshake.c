@@ -192,9 +192,16 @@ static void write_timeout(const struct upstream *upstream, struct evbuffer *out)
 static enum verdict judge_timeout(struct upstream *upstream, const char *reply, size_t len)
 {
     static const char key[] = "\r\ntimeout\r\n$";
-    const char *found = memmem(reply, len, key, sizeof key - 1);
-    const char *digits = found == NULL ? NULL : strchr(found + sizeof key - 1, '\n');
-    int64_t seconds = digits == NULL ? 0 : strtoll(digits + 1, NULL, 10);
+    const char *end = reply + len;
+    const char *at = memmem(reply, len, key, sizeof key - 1);
+    const char *digits =
+        at == NULL ? NULL
+                   : memchr(at + sizeof key - 1, '\n', (size_t)(end - at) - (sizeof key - 1));
+    const char *cr = digits == NULL ? NULL : memchr(digits, '\r', (size_t)(end - digits));
+    int64_t seconds = 0;
+    if (cr != NULL && fr_parse_int64(digits + 1, (size_t)(cr - digits - 1), &seconds)) {
+        seconds = seconds < 0 || seconds > INT32_MAX ? 0 : seconds;
+    }
     upstream->context->server_timeout_ms = seconds * 1000;
     return PASSED;
 }

@@ -63,15 +63,14 @@ void loop_finish(struct loop *loop)
 static void run_phase(struct loop *loop, enum loop_phase phase)
 {
     struct loop_tasks *tasks = &loop->tasks[phase];
-    struct loop_task marker = {.is_queued = true};
-    TAILQ_INSERT_TAIL(tasks, &marker, next);
     struct loop_task *task;
-    while ((task = TAILQ_FIRST(tasks)) != &marker) {
+    TAILQ_INSERT_TAIL(tasks, &loop->marker, next);
+    while ((task = TAILQ_FIRST(tasks)) != &loop->marker) {
         TAILQ_REMOVE(tasks, task, next);
         task->is_queued = false;
         task->run(task);
     }
-    TAILQ_REMOVE(tasks, &marker, next);
+    TAILQ_REMOVE(tasks, &loop->marker, next);
 }
 
 static bool has_tasks(const struct loop *loop)

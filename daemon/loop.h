@@ -56,6 +56,7 @@ struct loop {
     struct event_base *base;
     struct evdns_base *dns;
     struct loop_tasks tasks[LOOP_PHASES];
+    struct loop_task marker; /* stands behind what is due in the phase that runs */
     bool is_stopped;
     struct spinning spinning;
     struct stats stats;

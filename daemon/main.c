@@ -20,10 +20,7 @@
 #include "daemon/router.h"
 #include "daemon/settings.h"
 #include "daemon/worker.h"
-
-#ifndef VERSION
-#define VERSION "unknown"
-#endif
+#include "include/flaskredis/version.h"
 
 #define DEFAULT_CONFIG "/etc/flaskredis/flaskredis.conf"
 /* Descriptors besides those of clients: listeners, connections to servers, the loops' own. */
@@ -99,7 +96,7 @@ static void read_arguments(int argc, char **argv, struct arguments *arguments)
             fputs(usage, stdout);
             exit(EXIT_SUCCESS);
         case 'V':
-            puts("flaskredisd " VERSION);
+            puts("flaskredisd " FLASKREDIS_VERSION);
             exit(EXIT_SUCCESS);
         default:
             fputs(usage, stderr);
@@ -360,7 +357,7 @@ static void say_ready(const struct daemon *daemon)
                    fr_url_show(&prefix->server, server, sizeof server),
                    (long long)prefix->server.db);
     }
-    log_notice("flaskredisd " VERSION " is ready, %d worker%s", daemon->worker_count,
+    log_notice("flaskredisd " FLASKREDIS_VERSION " is ready, %d worker%s", daemon->worker_count,
                daemon->worker_count == 1 ? "" : "s");
 }
 
