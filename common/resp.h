@@ -6,9 +6,10 @@
  * or the peer's bytes are broken.
  *
  * Requests are read as Redis reads them (networking.c, processInlineBuffer and
- * processMultibulkBuffer, 7.0), with one deviation on purpose: line ends must be CR LF, also the
- * one behind a bulk, which Redis skips without looking. Two parsers in a row must agree on every
- * frame.
+ * processMultibulkBuffer, 7.0), with two deviations on purpose: line ends must be CR LF, also the
+ * one behind a bulk, which Redis skips without looking; and a NUL in an inline line is a byte like
+ * others, where Redis waits for ever for an end that it does not find behind it. Two parsers in a
+ * row must agree on every frame.
  */
 #ifndef FR_RESP_H
 #define FR_RESP_H
@@ -88,7 +89,7 @@ bool fr_words_next(struct fr_words *words, struct fr_word *word);
 /* Split an inline line as Redis does (sds.c, sdssplitargs) and write it as an array frame to out,
  * which must hold FR_INLINE_CAP(len) bytes. Returns the frame's length, 0 for a line without
  * words, or -1 for unbalanced quotes. */
-#define FR_INLINE_CAP(len) (32 + (len)*7)
+#define FR_INLINE_CAP(len) (40 + (len)*7)
 long fr_inline_to_array(const char *line, size_t len, char *out);
 
 /* ------------------------------------------------------------------- replies, server to client */

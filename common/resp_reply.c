@@ -44,6 +44,8 @@ static const uint8_t kinds[256] = {
 /* Far beyond what any server sends; small enough that sums cannot overflow. */
 #define LENGTH_MAX (UINT64_C(1) << 40)
 #define VALUES_MAX (UINT64_C(1) << 50)
+/* Zeros in front would be counted without end. */
+#define DIGITS_MAX 20
 
 bool fr_reply_is_open(const struct fr_reply *reply)
 {
@@ -90,7 +92,7 @@ static bool add_digit(struct fr_reply *reply, char c)
     }
     reply->number = reply->number * 10 + digit;
     reply->digits++;
-    return digit <= 9 && reply->number <= LENGTH_MAX;
+    return digit <= 9 && reply->number <= LENGTH_MAX && reply->digits <= DIGITS_MAX;
 }
 
 static bool read_length(struct fr_reply *reply, const char **at, const char *end)

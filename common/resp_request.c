@@ -230,7 +230,8 @@ const char *fr_request_error(const struct fr_request *request, char *to, size_t 
     if (request->error != NULL) {
         snprintf(to, cap, "Protocol error: %s", request->error);
     } else {
-        char got = request->got == '\r' || request->got == '\n' ? ' ' : request->got;
+        bool is_shown = request->got != '\r' && request->got != '\n' && request->got != '\0';
+        char got = is_shown ? request->got : ' ';
         snprintf(to, cap, "Protocol error: expected '$', got '%c'", got);
     }
     return to;
@@ -262,9 +263,16 @@ bool fr_words_next(struct fr_words *words, struct fr_word *word)
 
 /* -------------------------------------------------------------------------------- inline lines */
 
+/* What stands between words, and may stand behind a closing quote. */
 static bool is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Vertical tabs and form feeds are blanks, but do not end a word. */
+static bool ends_word(char c)
+{
+    return is_blank(c) && c != '\v' && c != '\f';
 }
 
 static int hex_value(char c)
@@ -322,13 +330,12 @@ static bool read_quoted(const char *line, size_t len, size_t *at, char quote, ch
 static long read_word(const char *line, size_t len, size_t *at, char *out)
 {
     char *to = out;
-    while (*at < len && !is_blank(line[*at])) {
+    while (*at < len && !ends_word(line[*at])) {
         char c = line[(*at)++];
-        if (c != '"' && c != '\'') {
-            *to++ = c;
-        } else if (!read_quoted(line, len, at, c, &to)) {
-            return -1;
+        if (c == '"' || c == '\'') { /* a closing quote ends the word, too */
+            return read_quoted(line, len, at, c, &to) ? to - out : -1;
         }
+        *to++ = c;
     }
     return to - out;
 }
