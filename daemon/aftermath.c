@@ -1,6 +1,7 @@
 /* What a session is told after the connection that held its transaction or its watched keys is
  * lost: never that something was done which was not.
  *
+ *   refused in MULTI by the daemon: EXEC -> EXECABORT, as when the server refuses
  *   lost in MULTI:  commands -> POOLLOST, EXEC -> EXECABORT, DISCARD -> OK
  *   lost in WATCH:  everything as usual, but the next EXEC answers null, as if a key had been
  * touched; that is safe, since the client must be ready for it anyway
@@ -35,11 +36,19 @@ static enum routed in_lost_transaction(struct session *session, const struct cal
     return ROUTED;
 }
 
-static enum routed exec_after_lost_watch(struct session *session)
+/* EXEC that must not run: the connection is given up in the middle of the transaction, which ends
+ * it. */
+static enum routed exec_in_vain(struct session *session)
 {
-    session_end_lease(session); /* in the middle of a transaction, so it is closed */
+    enum session_lost lost = session->lost;
+    session_end_lease(session);
     session->lost = LOST_NOTHING;
-    session_answerf(session, session->proto == 3 ? "_\r\n" : "*-1\r\n");
+    if (lost == LOST_QUEUED) {
+        session_answer_error(session,
+                             "EXECABORT Transaction discarded because of previous errors.");
+    } else {
+        session_answerf(session, session->proto == 3 ? "_\r\n" : "*-1\r\n");
+    }
     return ROUTED;
 }
 
@@ -47,6 +56,9 @@ bool aftermath_concerns(const struct session *session, const struct call *call)
 {
     if (session->lost == LOST_TRANSACTION) {
         return !is_one_of(call, FR_CMD_RESET, FR_CMD_QUIT);
+    }
+    if (session->lost == LOST_QUEUED) {
+        return session->lease != NULL && is_one_of(call, FR_CMD_EXEC, FR_CMD_DISCARD);
     }
     return session->lost == LOST_WATCH &&
            (is_one_of(call, FR_CMD_UNWATCH, FR_CMD_UNWATCH) ||
@@ -70,7 +82,7 @@ enum routed aftermath_route(struct session *session, const struct call *call)
         return session_send_leased(session, call, TAG_NONE);
     }
     if (is_one_of(call, FR_CMD_EXEC, FR_CMD_EXEC)) {
-        return exec_after_lost_watch(session);
+        return exec_in_vain(session);
     }
     session->lost = LOST_NOTHING;
     return session_send_leased(session, call, TAG_DISCARD);

@@ -342,6 +342,7 @@ static void forward_unblock(const struct unblocking *unblocking)
                         .is_whole = true,
                         .command = &fr_commands[FR_CMD_CLIENT_UNBLOCK]};
     session_send_shared(session, &call, unblocking->roll.is_silent ? TAG_SILENT : 0);
+    session->is_barred = true;
 }
 
 static void finish_unblock(struct roll_call *roll)

@@ -75,7 +75,7 @@ static void write_translated(const struct redirection *redirection, struct evbuf
     int id_len = snprintf(id, sizeof id, "%" PRIu64, redirection->real_id);
     evbuffer_add_printf(out, "*%u\r\n", redirection->argc);
     while (fr_words_next(&words, &word)) {
-        if (is_id && redirection->real_id != 0) {
+        if (is_id) { /* 0 is nobody: a number of ours must not hit a connection of the server's */
             add_word(out, id, (size_t)id_len);
         } else {
             add_word(out, word.data, word.len);

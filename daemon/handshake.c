@@ -170,8 +170,10 @@ static enum verdict judge_select(struct upstream *upstream, const char *reply, s
 static void write_name(const struct upstream *upstream, struct evbuffer *out)
 {
     char name[80];
-    snprintf(name, sizeof name, "flaskredisd:%s", upstream->context->settings->name);
-    write_command(out, "CLIENT", "SETNAME", name, NULL);
+    const struct prefix_settings *settings = upstream->context->settings;
+    snprintf(name, sizeof name, "flaskredisd:%s", settings->name);
+    write_command(out, "CLIENT", "SETNAME",
+                  settings->server.client_name != NULL ? settings->server.client_name : name, NULL);
 }
 
 /* ------------------------------------------------------------------- the server's idle time limit
@@ -267,6 +269,13 @@ static void note_reason(struct upstream *upstream, const char *reply, size_t len
     text_len -= text_len >= 3 && len <= 160 ? 3 : 1;
     snprintf(upstream->reason, sizeof upstream->reason, "%s refused: %.*s",
              steps[upstream->step].what, text_len < 0 ? 0 : text_len, reply + 1);
+    if (begins(reply, len, "-ERR unknown command")) { /* the server repeats its arguments */
+        snprintf(upstream->reason, sizeof upstream->reason, "%s refused: ERR unknown command",
+                 steps[upstream->step].what);
+    }
+    for (char *c = upstream->reason; *c != '\0'; c++) {
+        *c = (unsigned char)*c < ' ' ? ' ' : *c;
+    }
 }
 
 enum handshake_outcome handshake_reply(struct upstream *upstream, const char *reply, size_t len)

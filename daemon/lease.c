@@ -342,6 +342,7 @@ void lease_note_reply(struct lease *lease, enum lease_tag tag, const struct fr_r
     } else if (is_ok && (tag == TAG_DISCARD || tag == TAG_UNWATCH)) {
         lease->state = LEASE_PLAIN;
     }
+    lease->upstream->is_queueing = lease->state == LEASE_QUEUEING;
 }
 
 /* ------------------------------------------------------------------------------ upstream's

@@ -32,7 +32,7 @@ bool loop_init(struct loop *loop)
     if (config == NULL) {
         return false;
     }
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     loop->spinning.is_possible = sysconf(_SC_NPROCESSORS_ONLN) > 1;

@@ -6,6 +6,7 @@
 
 #include <event2/buffer.h>
 
+#include "daemon/loop.h"
 #include "daemon/memory.h"
 
 #define FIRST_CAP 16
@@ -96,6 +97,7 @@ void requests_append(struct requests *requests, const char *data, size_t len, bo
         struct slot *slot = requests_slot(requests, requests->count - 1);
         slot->end = requests->end;
         slot->flags &= (uint8_t)~SLOT_OPEN;
+        slot->since_ms = (uint32_t)loop_now_ms();
         requests->is_open = false;
         requests_note_written(requests, 0); /* all of it may have been written before */
     }

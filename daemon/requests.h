@@ -55,6 +55,7 @@ enum slot_flag {
     SLOT_ALONE = 1,     /* its sink wants to see each reply apart */
     SLOT_UNLIMITED = 2, /* may take any time: "command_ms" does not apply */
     SLOT_OPEN = 4,      /* the request is still arriving */
+    SLOT_JOINED = 32,   /* stands or falls with the one before it */
     SLOT_RETRIED = 16,  /* is being sent for the second time */
     SLOT_DROPPED = 8,   /* will not be sent again */
 };

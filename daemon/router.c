@@ -256,6 +256,9 @@ static enum routed lease_and_send(struct session *session, const struct call *ca
 static enum routed send_into_tunnel(struct session *session, const struct call *call)
 {
     upstream_send_raw(session->lease->upstream, call->frame, call->len);
+    if (session->lease->upstream->is_stuffed) {
+        session_stop(session, STOP_ROOM);
+    }
     if (!call->is_whole) {
         session->stream = STREAM_SEND;
     }
@@ -347,11 +350,12 @@ static enum routed route_local(struct session *session, const struct call *call)
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
     }
+    bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+    if (!is_queueing && !has_right_count(call)) {
+        return answer_wrong_count(session, call);
+    }
     if (session->lease != NULL) {
         return local_with_lease(session, call);
-    }
-    if (!has_right_count(call)) {
-        return answer_wrong_count(session, call);
     }
     local_command local = local_of(call);
     return local == NULL ? answer_ok(session) : local(session, call);
@@ -376,6 +380,11 @@ static enum routed route_by_way(struct session *session, const struct call *call
     if (way == WAY_TUNNEL) {
         return tunnel_and_send(session, call);
     }
+    struct block block;
+    if (session->lease == NULL && is_command(call, FR_CMD_MULTI) && call->argc == 1 &&
+        block_find(session, call, &block)) {
+        return block_send(session, call, &block);
+    }
     if (session->lease == NULL) {
         return way == WAY_SHARED ? session_send_shared(session, call, TAG_NONE)
                                  : lease_and_send(session, call, way);
@@ -398,6 +407,10 @@ static enum routed answer_instead(struct session *session, const struct call *ca
 {
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
+    }
+    if (session->lease != NULL && session->lease->state == LEASE_QUEUEING &&
+        !session_is_tunnel(session)) {
+        session->lost = LOST_QUEUED;
     }
     session_answer(session, error, strlen(error));
     session->stream = call->is_whole ? STREAM_NONE : STREAM_SKIP;
@@ -446,6 +459,9 @@ static bool may_come_before_auth(const struct call *call)
 
 static enum routed route_large(struct session *session, const struct call *call)
 {
+    if (!session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
     if (session_is_tunnel(session)) {
         return send_into_tunnel(session, call);
     }

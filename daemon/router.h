@@ -16,6 +16,17 @@ typedef enum routed (*local_command)(struct session *session, const struct call 
 local_command connection_command(const struct fr_command *command);
 local_command client_command(const struct fr_command *command);
 
+/* A transaction that stands whole in the input. */
+struct block {
+    size_t len;     /* of MULTI and all behind it up to EXEC or DISCARD */
+    uint32_t count; /* of its requests */
+};
+
+/* Whether what begins with this MULTI is one that may go on the shared lane. */
+bool block_find(const struct session *session, const struct call *multi, struct block *block);
+enum routed block_send(struct session *session, const struct call *multi,
+                       const struct block *block);
+
 /* Whether the request meets what is left of a lost transaction or WATCH, and what becomes of it. */
 bool aftermath_concerns(const struct session *session, const struct call *call);
 enum routed aftermath_route(struct session *session, const struct call *call);

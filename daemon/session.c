@@ -277,7 +277,7 @@ static const char *overdue(const struct session *session)
                    ? "idle (setting \"client_idle_ms\")"
                    : NULL;
     }
-    if (is_idle && session->lease->state != LEASE_PLAIN &&
+    if (is_idle && !session_is_tunnel(session) && session->lease->state != LEASE_PLAIN &&
         is_over(session->last_input_ms, settings->tx_idle_ms)) {
         return "idle in a transaction (setting \"tx_idle_ms\")";
     }

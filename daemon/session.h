@@ -47,6 +47,7 @@ enum session_reply_mode {
 enum session_lost {
     LOST_NOTHING,
     LOST_WATCH,
+    LOST_QUEUED, /* a request was refused here that should have been queued: EXEC must fail */
     LOST_TRANSACTION
 };
 
@@ -133,12 +134,14 @@ struct session {
     struct fr_reply tunnel_frame;
 
     /* input */
-    unsigned stops; /* enum session_stop */
-    bool has_frame; /* the request at the input's beginning is complete, and waits to be routed */
+    unsigned stops;  /* enum session_stop */
+    bool has_frame;  /* the request at the input's beginning is complete, and waits to be routed */
+    bool needs_more; /* what stands in the input is no whole request, as far as is known */
     bool is_eof;
     bool is_deaf; /* the client cannot be written to any more */
     enum session_stream stream;
     struct fr_request request;
+    size_t taken_behind; /* bytes behind the routed request that were dealt with together with it */
     char *in;
     size_t in_at, in_len, in_cap;
     struct loop_task resume;
@@ -157,12 +160,16 @@ struct session {
 struct call {
     const char *frame; /* a whole array frame, or the beginning of one */
     size_t len;
+    size_t behind_len; /* bytes of later requests that stand behind it */
     bool is_whole;
     uint32_t argc;
     unsigned word_count; /* of words that are there, FR_REQUEST_WORDS at most */
     struct fr_word words[FR_REQUEST_WORDS];
     const struct fr_command *command; /* NULL: not in the table */
 };
+
+/* Note the words and find the row of the request whose frame and state these are. */
+void call_fill(struct call *call, const struct fr_request *request);
 
 /* Whether a request has been dealt with, or must be routed again later. */
 enum routed {
@@ -219,6 +226,16 @@ void session_finish_answer(struct session *session, const char *data, size_t len
 
 /* Whether the client gets no reply to the current request. */
 bool session_is_silent(const struct session *session);
+
+/* Have the shared lane's connection for this many requests, which stand or fall together. ROUTED:
+ * it is *upstream, or NULL when each of them has been answered with the reason why there is none.
+ */
+enum routed session_want_shared(struct session *session, uint32_t count,
+                                struct upstream **upstream);
+
+/* Send a request on a connection of the session's; flags are the slot's. */
+void session_send_on(struct session *session, struct upstream *upstream, const struct call *call,
+                     uint8_t tag, uint8_t flags);
 
 /* Send the request on the shared lane of the session's route. */
 enum routed session_send_shared(struct session *session, const struct call *call, uint8_t tag);

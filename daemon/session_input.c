@@ -23,24 +23,25 @@ static const struct prefix_settings *settings_of(const struct session *session)
 
 bool session_has_input(const struct session *session)
 {
-    return session->has_frame || session->stops & STOP_TURN;
+    return session->in_len > 0 && !session->needs_more;
 }
 
 /* ------------------------------------------------------------------------------------ one request
  */
 
-static void fill_words(struct call *call, const struct fr_request *request, const char *frame)
+static void fill_words(struct call *call, const struct fr_request *request)
 {
     unsigned count = request->args_done < FR_REQUEST_WORDS ? request->args_done : FR_REQUEST_WORDS;
     call->word_count = count;
     for (unsigned i = 0; i < count; i++) {
-        call->words[i] = (struct fr_word){frame + request->word_at[i], request->word_len[i]};
+        call->words[i] = (struct fr_word){call->frame + request->word_at[i], request->word_len[i]};
     }
 }
 
-static void look_up(struct call *call)
+void call_fill(struct call *call, const struct fr_request *request)
 {
     const struct fr_word *words = call->words;
+    fill_words(call, request);
     if (call->word_count > 0) {
         bool has_sub = call->word_count > 1;
         call->command = fr_command_find(words[0].data, words[0].len, has_sub ? words[1].data : NULL,
@@ -50,7 +51,6 @@ static void look_up(struct call *call)
 
 static enum routed route_call(struct session *session, struct call *call)
 {
-    look_up(call);
     enum routed routed = route(session, call);
     if (routed == ROUTED) {
         session->last_command = call->command;
@@ -86,14 +86,14 @@ static enum routed route_line(struct session *session, const char *line, size_t 
         fr_request_scan(&request, frame, (size_t)frame_len, &limits);
         struct call call = {
             .frame = frame, .len = (size_t)frame_len, .is_whole = true, .argc = request.argc};
-        fill_words(&call, &request, frame);
+        call_fill(&call, &request);
         routed = route_call(session, &call);
     }
     free(frame);
     return routed;
 }
 
-static enum routed route_frame(struct session *session, const char *frame)
+static enum routed route_frame(struct session *session, const char *frame, size_t there)
 {
     const struct fr_request *request = &session->request;
     if (request->is_inline) {
@@ -102,9 +102,12 @@ static enum routed route_frame(struct session *session, const char *frame)
     if (request->argc == 0) {
         return ROUTED; /* an empty array asks for nothing */
     }
-    struct call call = {
-        .frame = frame, .len = request->scanned, .is_whole = true, .argc = request->argc};
-    fill_words(&call, request, frame);
+    struct call call = {.frame = frame,
+                        .len = request->scanned,
+                        .behind_len = there - request->scanned,
+                        .is_whole = true,
+                        .argc = request->argc};
+    call_fill(&call, request);
     return route_call(session, &call);
 }
 
@@ -118,7 +121,7 @@ static size_t begin_stream(struct session *session, const char *frame)
     struct fr_request *request = &session->request;
     size_t len = request->scanned;
     struct call call = {.frame = frame, .len = len, .argc = request->argc};
-    fill_words(&call, request, frame);
+    call_fill(&call, request);
     if (route_call(session, &call) == ROUTE_LATER) {
         return 0;
     }
@@ -160,6 +163,7 @@ static size_t go_on_streaming(struct session *session, const char *data, size_t 
     struct fr_request_limits limits = limits_of(session);
     char error[128];
     enum fr_frame outcome = fr_request_scan(&session->request, data, len, &limits);
+    session->needs_more = outcome == FR_FRAME_MORE;
     if (outcome == FR_FRAME_BROKEN) {
         abandon_stream(session);
         protocol_error(session, fr_request_error(&session->request, error, sizeof error));
@@ -192,6 +196,7 @@ static bool find_frame(struct session *session, const char *data, size_t len)
         return false;
     }
     session->has_frame = outcome == FR_FRAME_DONE;
+    session->needs_more = outcome == FR_FRAME_MORE;
     return session->has_frame;
 }
 
@@ -210,10 +215,11 @@ static size_t take_request(struct session *session, const char *data, size_t len
     if (!session->has_frame && !find_frame(session, data, len)) {
         return is_large(session) && session->stops == 0 ? begin_stream(session, data) : 0;
     }
-    if (route_frame(session, data) == ROUTE_LATER) {
+    if (route_frame(session, data, len) == ROUTE_LATER) {
         return 0;
     }
-    size_t taken = session->request.scanned;
+    size_t taken = session->request.scanned + session->taken_behind;
+    session->taken_behind = 0;
     session->has_frame = false;
     fr_request_reset(&session->request);
     return taken;
@@ -297,6 +303,13 @@ static bool is_blocked(const struct session *session)
     return session_waits_to_block(session) || (session->is_blocking && session->outstanding > 0);
 }
 
+/* The client went in the middle of a large request. */
+static bool is_abandoned(const struct session *session)
+{
+    return session->stream == STREAM_SEND && !session_is_tunnel(session) &&
+           !session_has_input(session);
+}
+
 /* Nobody waits for the blocked request any more; closing its connection is how the server learns
  * it. What was answered before is still written. */
 static void cancel(struct session *session)
@@ -317,7 +330,7 @@ static void after_input(struct session *session)
     bool is_full = session->in_len >= input_limit(session);
     transport_want_read(&session->transport,
                         !session->is_eof && !(session->stops & STOP_END) && !is_full);
-    if (session->is_eof && is_blocked(session)) {
+    if (session->is_eof && (is_blocked(session) || is_abandoned(session))) {
         cancel(session);
     } else {
         session_check_end(session);
@@ -348,6 +361,7 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     session->last_input_ms = loop_now_ms();
+    session->needs_more = false;
     loop_note_speaker(session->pool->context.loop, session);
     if (session->in_len == 0) { /* the usual case: straight from where it was read */
         size_t taken = take_requests(session, scratch, count);

@@ -95,10 +95,11 @@ static void note_reply(struct session *session, const struct reply_part *part)
 void session_note_replies(struct session *session, unsigned count)
 {
     session->outstanding -= count;
+    if (session->outstanding <= session->pool->context.settings->outstanding_max / 2) {
+        session_resume(session, STOP_COUNT);
+    }
     if (session->outstanding == 0) {
         session_settle(session);
-    } else if (session->outstanding < session->pool->context.settings->outstanding_max / 2) {
-        session_resume(session, STOP_COUNT);
     }
 }
 
@@ -130,7 +131,8 @@ static void on_failure(struct reply_sink *sink, const struct slot *slot, const c
         session_write(session, error, strlen(error));
     }
     enum lease_tag tag = slot->tag & TAG_LEASE_MASK;
-    if (slot->tag & TAG_LEASED && session->lease != NULL && tag == TAG_EXEC) {
+    bool ends_state = tag == TAG_EXEC || tag == TAG_DISCARD || tag == TAG_UNWATCH;
+    if (slot->tag & TAG_LEASED && session->lease != NULL && ends_state) {
         session->lease->state = LEASE_PLAIN; /* whether it ran or not, it is over */
     }
     if (slot->flags & SLOT_OPEN && session->stream == STREAM_SEND) {
@@ -144,6 +146,7 @@ const struct reply_sink_ops session_sink_ops = {on_reply, on_failure};
 void session_begin_answer(struct session *session)
 {
     session->outstanding++;
+    session->is_barred = true; /* what follows must not be answered first */
 }
 
 void session_finish_answer(struct session *session, const char *data, size_t len, bool is_silent)
@@ -315,15 +318,17 @@ void session_change_route(struct session *session, int64_t db, int64_t proto,
     session->identity = identity;
 }
 
-/* Have a lane, or answer why there is none. */
-static struct lane *own_lane(struct session *session)
+/* Have a lane, or answer so many requests why there is none. */
+static struct lane *own_lane(struct session *session, uint32_t count)
 {
     char error[256];
     if (session->lane == NULL) {
         struct upstream_route route = session_route(session);
         session->lane = lane_get(session->pool, &route, error, sizeof error);
         if (session->lane == NULL) {
-            session_answer(session, error, strlen(error));
+            for (uint32_t i = 0; i < count; i++) {
+                session_answer(session, error, strlen(error));
+            }
             return NULL;
         }
         lane_attach(session->lane);
@@ -362,46 +367,65 @@ static uint8_t slot_flags(const struct call *call, uint8_t tag)
                      (call->is_whole ? 0 : SLOT_OPEN));
 }
 
-/* Answer why the lane takes nothing. In order: only when nothing is outstanding. */
-static enum routed answer_down(struct session *session, const char *error)
+/* Answer why the lane takes nothing, each of so many requests. In order: only when nothing is
+ * outstanding. */
+static enum routed answer_down(struct session *session, const char *error, uint32_t count)
 {
-    struct upstream *upstream = session->lane->upstream;
+    const struct prefix_settings *settings = session->pool->context.settings;
+    const struct upstream *upstream = session->lane->upstream;
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
     }
-    stats_count(&session->pool->context.loop->stats, errors_pooldown);
-    if (shows_refusal(session, upstream)) {
-        session_answer(session, upstream->refusal, strlen(upstream->refusal));
-    } else if (session->pool->context.settings->on_loss == LOSS_CLOSE) {
+    if (settings->on_loss == LOSS_CLOSE && upstream->refusal == NULL) {
         session_close(session, "no connection to the server");
-    } else {
-        session_answer(session, error, strlen(error));
+        return ROUTED;
+    }
+    const char *line = shows_refusal(session, upstream) ? upstream->refusal : error;
+    for (uint32_t i = 0; i < count; i++) {
+        stats_count(&session->pool->context.loop->stats, errors_pooldown);
+        session_answer(session, line, strlen(line));
     }
     return ROUTED;
 }
 
-enum routed session_send_shared(struct session *session, const struct call *call, uint8_t tag)
+enum routed session_want_shared(struct session *session, uint32_t count, struct upstream **upstream)
 {
     char error[480];
-    if (session->lane == NULL && (!session_is_quiet(session) || own_lane(session) == NULL)) {
+    *upstream = NULL;
+    if (session->lane == NULL && (!session_is_quiet(session) || own_lane(session, count) == NULL)) {
         return session->outstanding > 0 ? ROUTE_LATER : ROUTED;
     }
-    struct upstream *upstream = session->lane->upstream;
-    if (!upstream_accepts(upstream, error, sizeof error)) {
-        return answer_down(session, error);
+    if (!upstream_accepts(session->lane->upstream, error, sizeof error)) {
+        return answer_down(session, error, count);
     }
-    if (upstream->is_stuffed) {
+    if (session->lane->upstream->is_stuffed) {
         return wait_for_room(session);
     }
+    *upstream = session->lane->upstream;
+    return ROUTED;
+}
+
+void session_send_on(struct session *session, struct upstream *upstream, const struct call *call,
+                     uint8_t tag, uint8_t flags)
+{
     tag |= session_is_silent(session) ? TAG_SILENT : 0;
     struct slot slot = {.sink = &session->sink,
                         .command = call->command,
                         .tag = tag,
-                        .flags = slot_flags(call, tag)};
+                        .flags = (uint8_t)(flags | slot_flags(call, tag))};
     upstream_send(upstream, &slot, call->frame, call->len);
-    stats_count(&session->pool->context.loop->stats, requests_shared);
     note_sent(session);
-    return ROUTED;
+}
+
+enum routed session_send_shared(struct session *session, const struct call *call, uint8_t tag)
+{
+    struct upstream *upstream = NULL;
+    enum routed routed = session_want_shared(session, 1, &upstream);
+    if (upstream != NULL) {
+        session_send_on(session, upstream, call, tag, 0);
+        stats_count(&session->pool->context.loop->stats, requests_shared);
+    }
+    return routed;
 }
 
 /* ----------------------------------------------------------------------------------------- leases
@@ -409,18 +433,11 @@ enum routed session_send_shared(struct session *session, const struct call *call
 
 enum routed session_send_leased(struct session *session, const struct call *call, uint8_t tag)
 {
-    tag |= TAG_LEASED;
-    tag |= session_is_silent(session) ? TAG_SILENT : 0;
-    struct slot slot = {.sink = &session->sink,
-                        .command = call->command,
-                        .tag = tag,
-                        .flags = slot_flags(call, tag)};
-    upstream_send(session->lease->upstream, &slot, call->frame, call->len);
+    session_send_on(session, session->lease->upstream, call, (uint8_t)(tag | TAG_LEASED), 0);
     stats_count(&session->pool->context.loop->stats, requests_leased);
     if (session->lease->upstream->is_stuffed) {
         session_stop(session, STOP_ROOM);
     }
-    note_sent(session);
     return ROUTED;
 }
 
@@ -493,10 +510,11 @@ static bool is_reset_reply(struct session *session, const char *data, size_t len
         is_found = outcome == FR_FRAME_DONE && session->is_resetting && at == len &&
                    FR_REPLY_BEGINS(&session->tunnel_frame, "+RESET\r\n");
     }
+    bool is_alone = len == sizeof reset - 3 && memcmp(data, reset + 2, len) == 0;
     bool ends_so = len >= sizeof reset - 1 &&
                    memcmp(data + len - (sizeof reset - 1), reset, sizeof reset - 1) == 0;
-    return is_found ||
-           (session->is_resetting && ends_so && fr_reply_is_open(&session->tunnel_frame));
+    return is_found || (session->is_resetting &&
+                        (is_alone || (ends_so && fr_reply_is_open(&session->tunnel_frame))));
 }
 
 static void on_tunnel(struct lease_holder *holder, const char *data, size_t len)

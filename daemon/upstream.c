@@ -124,8 +124,10 @@ static void begin_handshake(struct upstream *upstream)
     size_t written = 0;
     enum transport_outcome outcome = transport_write(&upstream->transport, out, 0, len, &written);
     evbuffer_free(out);
-    if (outcome != TRANSPORT_OK || written != len) {
-        upstream_lose(upstream, "%s", strerror(outcome == TRANSPORT_FAILED ? errno : ENOBUFS));
+    /* a failure is not the end: a full server says so before it closes, and that is still to be
+     * read */
+    if (outcome != TRANSPORT_FAILED && written != len) {
+        upstream_lose(upstream, "%s", strerror(ENOBUFS));
     }
 }
 

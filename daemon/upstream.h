@@ -84,6 +84,7 @@ struct upstream {
     bool is_tunnel_ending;  /* nothing more will go into it */
     bool is_paused;         /* its one client reads too slowly */
     bool is_dead;           /* destroyed, to be freed when the turn ends */
+    bool is_queueing;       /* in MULTI: a heartbeat would be queued */
     bool is_beating;        /* a heartbeat is out */
     bool is_login_refused;  /* the last attempt ended with the credentials, or the lack of any */
     bool is_server_full;    /* the last attempt ended with the server's client limit */

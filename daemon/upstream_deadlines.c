@@ -50,6 +50,7 @@ static void expire_waiting(struct upstream *upstream)
     while (count < requests->count && now - requests_slot(requests, count)->since_ms >= limit) {
         count++;
     }
+    count = upstream_whole(upstream, count);
     struct slot *expired = memory_alloc(count * sizeof *expired);
     for (uint32_t i = 0; i < count; i++) {
         expired[i] = *requests_slot(requests, i);
@@ -84,7 +85,7 @@ static int64_t until_deadline(const struct upstream *upstream)
     int64_t beat = heartbeat_ms(upstream) > 0 ? heartbeat_ms(upstream) : NEVER;
     int64_t reply = settings->command_ms > 0 ? settings->command_ms : NEVER;
     if (reply != NEVER && requests->count > 0 &&
-        !(requests_slot(requests, 0)->flags & SLOT_UNLIMITED)) {
+        !(requests_slot(requests, 0)->flags & (SLOT_UNLIMITED | SLOT_OPEN))) {
         reply -= age_of_oldest(upstream);
     }
     return beat < reply ? beat : reply;
@@ -104,7 +105,7 @@ static bool is_overdue(const struct upstream *upstream)
 {
     int64_t limit = upstream->context->settings->command_ms;
     return limit > 0 && upstream->requests.count > 0 &&
-           !(requests_slot(&upstream->requests, 0)->flags & SLOT_UNLIMITED) &&
+           !(requests_slot(&upstream->requests, 0)->flags & (SLOT_UNLIMITED | SLOT_OPEN)) &&
            age_of_oldest(upstream) >= limit;
 }
 
@@ -112,7 +113,7 @@ static bool is_silent(const struct upstream *upstream)
 {
     int64_t limit = heartbeat_ms(upstream);
     bool waits_only_for_beat = upstream->requests.count == (upstream->is_beating ? 1U : 0U);
-    return limit > 0 && !upstream->is_tunnel && waits_only_for_beat &&
+    return limit > 0 && !upstream->is_tunnel && !upstream->is_queueing && waits_only_for_beat &&
            loop_now_ms() - upstream->last_active_ms >= (uint64_t)limit;
 }
 

@@ -66,7 +66,18 @@ static _Thread_local uint64_t losses;
 static bool is_repeatable(const struct upstream *upstream, const struct slot *slot)
 {
     return upstream->requests.retain && upstream->reconnects && slot->command != NULL &&
-           slot->command->retry == FR_RETRY_SAFE && !(slot->flags & SLOT_RETRIED);
+           !(slot->flags & SLOT_JOINED) && slot->command->retry == FR_RETRY_SAFE &&
+           !(slot->flags & SLOT_RETRIED);
+}
+
+uint32_t upstream_whole(const struct upstream *upstream, uint32_t count)
+{
+    const struct requests *requests = &upstream->requests;
+    while (count > 0 && count < requests->count &&
+           requests_slot(requests, count)->flags & SLOT_JOINED) {
+        count++;
+    }
+    return count;
 }
 
 /* Decide which slots fail with the connection, from the newest to the oldest: a request is sent
@@ -75,10 +86,11 @@ static uint32_t choose_failing(struct upstream *upstream)
 {
     struct requests *requests = &upstream->requests;
     uint32_t failing = 0;
+    uint32_t sent = upstream_whole(upstream, requests->sent);
     uint64_t mark = ++losses;
     for (uint32_t i = requests->count; i-- > 0;) {
         struct slot *slot = requests_slot(requests, i);
-        bool is_sent = i < requests->sent;
+        bool is_sent = i < sent;
         bool stays = upstream->reconnects && !(slot->flags & SLOT_OPEN) &&
                      slot->sink != &upstream->heartbeat &&
                      (!is_sent || (is_repeatable(upstream, slot) && slot->sink->barred != mark));
@@ -122,6 +134,7 @@ void upstream_fail_slots(struct upstream *upstream, const struct slot *slots, ui
 static struct slot *take_failing(struct upstream *upstream, uint32_t *count, uint32_t *sent)
 {
     struct requests *requests = &upstream->requests;
+    uint32_t whole = upstream_whole(upstream, requests->sent);
     *count = choose_failing(upstream);
     *sent = 0;
     struct slot *failing = memory_alloc(*count * sizeof *failing);
@@ -130,7 +143,7 @@ static struct slot *take_failing(struct upstream *upstream, uint32_t *count, uin
         const struct slot *slot = requests_slot(requests, i);
         if (slot->flags & SLOT_DROPPED) {
             failing[filled++] = *slot;
-            *sent += i < requests->sent;
+            *sent += i < whole;
         }
     }
     requests_rewind(requests);

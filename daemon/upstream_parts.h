@@ -24,6 +24,10 @@ void upstream_end_connection(struct upstream *upstream, enum loss loss);
 void upstream_fail_slots(struct upstream *upstream, const struct slot *slots, uint32_t count,
                          uint32_t sent, bool is_cut, enum loss loss);
 
+/* upstream_failure.c: the first count slots, and those behind that stand or fall with the last of
+ * them. */
+uint32_t upstream_whole(const struct upstream *upstream, uint32_t count);
+
 /* upstream_replies.c */
 void upstream_on_readable(evutil_socket_t fd, short what, void *arg);
 

@@ -165,6 +165,11 @@ static void take_replies(struct upstream *upstream, const char *data, size_t len
     size_t at = 0;
     upstream->last_active_ms = loop_now_ms();
     while (at < len) {
+        if (upstream->is_tunnel && upstream->requests.count == run.count) {
+            give_run(upstream, &run);
+            upstream->ops->on_tunnel(upstream, data + at, len - at);
+            return;
+        }
         size_t taken = 0;
         enum fr_frame outcome = fr_reply_scan(&upstream->frame, data + at, len - at, &taken);
         if (outcome == FR_FRAME_DONE) {
@@ -238,8 +243,6 @@ void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
     }
     if (upstream->state == UPSTREAM_HANDSHAKE) {
         take_handshake(upstream, scratch, count);
-    } else if (upstream->is_tunnel) {
-        upstream->ops->on_tunnel(upstream, scratch, count);
     } else {
         take_replies(upstream, scratch, count);
     }
