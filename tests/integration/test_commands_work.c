@@ -155,6 +155,53 @@ static void watch_notices_writes_of_others(void)
     }
 }
 
+/* The quota is used up by one interactive transaction: a whole one must not need it. */
+static void a_whole_transaction_needs_no_lent_connection(void)
+{
+    NEEDS_DAEMON;
+    start("leases = 1\nlease_wait_ms = 50\n");
+    struct client *holder = session(), *one = session();
+    struct bytes block = {0};
+    EXPECT_CALL(holder, "MULTI", "+OK\r\n");
+    EXPECT_CALL_BEGINS(one, "WATCH k", "-POOLWAIT ");
+    const char *const lines[] = {"MULTI",  "INCR n", "GET",   "EXEC",  "MULTI",   "INCR n",
+                                 "INCR n", "EXEC",   "GET n", "MULTI", "SET x 1", "DISCARD"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        bytes_add_request(&block, lines[i]);
+    }
+    case_defer(free, block.data);
+    client_send_bytes(one, block.data, block.len);
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY_BEGINS(one, "+QUEUED\r\n");
+    EXPECT_REPLY_BEGINS(one, "-ERR wrong number of arguments");
+    EXPECT_REPLY_BEGINS(one, "-EXECABORT ");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY(one, "*2\r\n:1\r\n:2\r\n");
+    EXPECT_REPLY(one, "$1\r\n2\r\n");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY(one, "+OK\r\n");
+}
+
+static void what_is_refused_in_a_transaction_aborts_it(void)
+{
+    NEEDS_DAEMON;
+    start("");
+    struct client *one = session();
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_CALL(one, "SET k 1", "+QUEUED\r\n");
+    EXPECT_CALL_BEGINS(one, "SHUTDOWN", "-POOLDENY ");
+    EXPECT_CALL(one, "SET k 2", "+QUEUED\r\n");
+    EXPECT_CALL_BEGINS(one, "EXEC", "-EXECABORT Transaction discarded because of previous errors.");
+    EXPECT_CALL(one, "GET k", "$-1\r\n");
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_CALL_BEGINS(one, "SHUTDOWN", "-POOLDENY ");
+    EXPECT_CALL(one, "DISCARD", "+OK\r\n");
+    EXPECT_CALL(one, "SET k 3", "+OK\r\n");
+}
+
 static void select_under_watch_lasts_beyond_it(void)
 {
     start("");
@@ -411,6 +458,8 @@ static const struct test_case cases[] = {
     {"transactions answer as a direct server", transactions_answer_the_same},
     {"pipelined transactions of many sessions stay whole", pipelined_transactions_stay_whole},
     {"WATCH notices the writes of others", watch_notices_writes_of_others},
+    {"a whole transaction needs no lent connection", a_whole_transaction_needs_no_lent_connection},
+    {"what is refused in a transaction aborts it", what_is_refused_in_a_transaction_aborts_it},
     {"SELECT under WATCH lasts beyond it", select_under_watch_lasts_beyond_it},
     {"a WATCH ends with its session", a_watch_ends_with_its_session},
     {"an unfinished transaction is dropped with its session",
