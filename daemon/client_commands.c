@@ -341,7 +341,11 @@ static void forward_unblock(const struct unblocking *unblocking)
                         .len = (size_t)len,
                         .is_whole = true,
                         .command = &fr_commands[FR_CMD_CLIENT_UNBLOCK]};
-    session_send_shared(session, &call, unblocking->roll.is_silent ? TAG_SILENT : 0);
+    uint8_t tag = unblocking->roll.is_silent ? TAG_SILENT : TAG_NONE;
+    if (session_send_shared(session, &call, tag) == ROUTE_LATER) {
+        session_end_wait(session);
+        session_answer_error(session, "POOLWAIT the server takes no requests now");
+    }
     session->is_barred = true;
 }
 

@@ -82,6 +82,9 @@ static void log_in(struct session *session, const struct fr_word *user)
     bool is_default = same_word(user, &default_user);
     session->is_authenticated = true;
     session_set_text(&session->user, user->data, is_default ? 0 : user->len);
+    for (char *c = session->user; c != NULL && *c != '\0'; c++) {
+        *c = *c > ' ' && *c <= '~' ? *c : '?'; /* it is shown in lines of CLIENT LIST */
+    }
 }
 
 /* Who the server is to be asked as, for credentials that it shall check. The caller releases it. */
@@ -108,8 +111,10 @@ static bool check_here(struct session *session, const struct fr_word *user,
                        const struct fr_word *password)
 {
     enum auth_policy policy = session->pool->context.settings->auth;
+    bool is_text = memchr(user->data, '\0', user->len) == NULL &&
+                   memchr(password->data, '\0', password->len) == NULL;
     bool is_right =
-        policy == AUTH_IGNORE || policy == AUTH_PASSTHROUGH ||
+        policy == AUTH_IGNORE || (policy == AUTH_PASSTHROUGH && is_text) ||
         (policy == AUTH_UPSTREAM && same_word(user, &default_user)) ||
         (policy == AUTH_CHECK && is_known(session->pool->context.settings, user, password));
     if (!is_right) {

@@ -122,6 +122,9 @@ void lane_wait_ready(struct lane *lane, struct lane_waiter *waiter)
 {
     wait_on(&lane->waiters, waiter);
     upstream_connect(lane->upstream);
+    if (lane->attached == 0 && lane->upstream->refusal != NULL) {
+        upstream_hurry(lane->upstream); /* refused before: whoever asks again wants to know */
+    }
 }
 
 void lane_wait_room(struct lane *lane, struct lane_waiter *waiter)

@@ -316,9 +316,12 @@ static enum routed local_with_lease(struct session *session, const struct call *
     if (session->lease->is_sticky && !is_queueing && is_about_tracking(session, call)) {
         return send_on_lease(session, call, WAY_STICKY);
     }
+    bool changes_user =
+        is_command(call, FR_CMD_AUTH) && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
     /* queued, it changes the connection when EXEC runs it, in ways only the server knows; and HELLO
      * changes the protocol of a connection that has state */
-    if ((is_queueing && !ends_session_state(call)) || is_command(call, FR_CMD_HELLO)) {
+    if ((is_queueing && !ends_session_state(call)) || is_command(call, FR_CMD_HELLO) ||
+        changes_user) {
         return tunnel_and_send(session, call);
     }
     return local_of(call)(session, call);
@@ -420,7 +423,16 @@ static enum routed answer_instead(struct session *session, const struct call *ca
 static enum routed answer_refusal(struct session *session, const struct call *call)
 {
     char *refusal = session->refusal;
+    bool is_down = strncmp(refusal, "-POOLDOWN", 9) == 0;
     session->refusal = NULL;
+    if (is_down && session->pool->context.settings->on_loss == LOSS_CLOSE) {
+        free(refusal);
+        session_close(session, "no connection to the server");
+        return ROUTED;
+    }
+    if (is_command(call, FR_CMD_MULTI) && call->behind_len > 0) {
+        session_close_when_written(session); /* what stands behind it would run on its own */
+    }
     enum routed routed = answer_instead(session, call, refusal);
     free(refusal);
     return routed;

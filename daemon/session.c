@@ -193,6 +193,7 @@ void session_close(struct session *session, const char *reason)
         session->lane = NULL;
     }
     session_end_lease(session);
+    evbuffer_drain(session->out, evbuffer_get_length(session->out));
     session_account(session, 0);
     bury_if_forgotten(session);
 }
@@ -271,6 +272,9 @@ static const char *overdue(const struct session *session)
     bool is_idle = session->outstanding == 0 && session->wait == NULL;
     if (!session->is_authenticated && is_over(session->created_ms, settings->unauthenticated_ms)) {
         return "not authenticated in time (setting \"unauthenticated_ms\")";
+    }
+    if (session->stream == STREAM_SEND && is_over(session->last_input_ms, settings->tx_idle_ms)) {
+        return "idle in the middle of a request (setting \"tx_idle_ms\")";
     }
     if (session->lease == NULL) {
         return is_idle && is_over(session->last_input_ms, settings->client_idle_ms)

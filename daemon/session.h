@@ -265,6 +265,9 @@ void session_forget_state(struct session *session);
 /* Whether a blocking request of the session waits for a connection. */
 bool session_waits_to_block(const struct session *session);
 
+/* Wait for nothing any more. */
+void session_end_wait(struct session *session);
+
 /* End the session's wait: its request is answered with this line. */
 void session_refuse_wait(struct session *session, const char *line);
 

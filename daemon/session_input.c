@@ -327,7 +327,7 @@ static void after_input(struct session *session)
     if (session->is_dead) {
         return;
     }
-    bool is_full = session->in_len >= input_limit(session);
+    bool is_full = session->in_len > input_limit(session);
     transport_want_read(&session->transport,
                         !session->is_eof && !(session->stops & STOP_END) && !is_full);
     if (session->is_eof && (is_blocked(session) || is_abandoned(session))) {

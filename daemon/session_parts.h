@@ -24,7 +24,6 @@ void session_account(struct session *session, size_t waiting);
 /* session_speak.c */
 extern const struct reply_sink_ops session_sink_ops;
 void session_init_holder(struct session *session);
-void session_end_wait(struct session *session);
 void session_note_replies(struct session *session, unsigned count);
 
 /* session_messages.c: a frame has come on a connection with subscriptions. False: it is a reply. */

@@ -135,6 +135,9 @@ static void on_failure(struct reply_sink *sink, const struct slot *slot, const c
     if (slot->tag & TAG_LEASED && session->lease != NULL && ends_state) {
         session->lease->state = LEASE_PLAIN; /* whether it ran or not, it is over */
     }
+    if (slot->tag & TAG_LEASED && tag == TAG_MULTI && session->in_len > 0 && !session->is_dead) {
+        session_close_when_written(session); /* what stands behind it would run on its own */
+    }
     if (slot->flags & SLOT_OPEN && session->stream == STREAM_SEND) {
         session->stream = STREAM_SKIP; /* the rest of the request has nowhere to go */
     }
@@ -260,21 +263,30 @@ static struct session_wait *begin_wait(struct session *session)
     return wait;
 }
 
+/* The request is routed again, and answered with this. */
+static enum routed refuse_at_once(struct session *session, const char *error)
+{
+    session->refusal = memory_text(error, strlen(error));
+    loop_defer(session->pool->context.loop, &session->resume);
+    session_stop(session, STOP_TURN);
+    return ROUTE_LATER;
+}
+
 enum routed session_want_ready(struct session *session, const struct upstream_route *route,
                                struct upstream **upstream)
 {
-    char error[256];
+    char error[480];
     struct lane *lane = lane_get(session->pool, route, error, sizeof error);
     if (lane == NULL) {
-        session->refusal = memory_text(error, strlen(error));
-        loop_defer(session->pool->context.loop, &session->resume);
-        session_stop(session, STOP_TURN);
-        return ROUTE_LATER;
+        return refuse_at_once(session, error);
     }
     *upstream = lane->upstream;
     lane->last_used_ms = loop_now_ms();
     if (upstream_is_ready(lane->upstream)) {
         return ROUTED;
+    }
+    if (lane->upstream->refusal == NULL && !upstream_accepts(lane->upstream, error, sizeof error)) {
+        return refuse_at_once(session, error);
     }
     struct session_wait *wait = begin_wait(session);
     int64_t limit = session->pool->context.settings->upstream_wait_ms;

@@ -22,6 +22,13 @@
 /* Attempts in a row before waiting longer than "fail_fast_ms" is thought useless. */
 #define FAILURES_BEFORE_FAIL_FAST 3
 
+/* Bytes that may wait for a connection. */
+#define QUEUED_BYTES_MAX (16 * 1024 * 1024)
+#define KEEPALIVE_IDLE_S 15
+#define KEEPALIVE_INTERVAL_S 5
+#define KEEPALIVE_COUNT 3
+#define UNACKNOWLEDGED_MS 30000
+
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 static void flush(struct loop_task *task);
@@ -107,6 +114,11 @@ static int make_socket(const struct address *address)
     if (fd >= 0 && family != AF_UNIX) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+        /* a network that swallows everything is noticed although replies are outstanding */
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){KEEPALIVE_IDLE_S}, sizeof(int));
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){KEEPALIVE_INTERVAL_S}, sizeof(int));
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){KEEPALIVE_COUNT}, sizeof(int));
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){UNACKNOWLEDGED_MS}, sizeof(int));
     }
     return fd;
 }
@@ -196,6 +208,14 @@ static void start_attempt(struct upstream *upstream)
                   on_resolved);
 }
 
+void upstream_hurry(struct upstream *upstream)
+{
+    if (upstream->state == UPSTREAM_BACKOFF) {
+        event_del(&upstream->timer);
+        start_attempt(upstream);
+    }
+}
+
 void upstream_connect(struct upstream *upstream)
 {
     if (upstream->state == UPSTREAM_CLOSED && !upstream->is_dead) {
@@ -209,24 +229,34 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     if (upstream->state == UPSTREAM_BACKOFF) {
         start_attempt(upstream);
+    } else if (upstream->state == UPSTREAM_CONNECTING &&
+               upstream->address + 1 < upstream->resolve.count) {
+        upstream_set_timer(&upstream->timer, upstream->context->settings->connect_ms);
+        address_failed(upstream, ETIMEDOUT);
     } else {
         upstream_lose(upstream, "no answer within %lld ms",
                       (long long)upstream->context->settings->connect_ms);
     }
 }
 
-void upstream_become_ready(struct upstream *upstream)
+void upstream_note_replied(struct upstream *upstream)
 {
-    struct requests *requests = &upstream->requests;
     char name[200];
+    upstream->has_replied = true;
     if (upstream->down_since_ms != 0) {
-        log_notice("upstream %s %s db %lld: connected again", upstream->context->settings->name,
+        log_notice("upstream %s %s db %lld: works again", upstream->context->settings->name,
                    upstream_server_name(upstream, name, sizeof name),
                    (long long)upstream->route.db);
     }
-    upstream->state = UPSTREAM_READY;
     upstream->failures = 0;
     upstream->down_since_ms = 0;
+}
+
+void upstream_become_ready(struct upstream *upstream)
+{
+    struct requests *requests = &upstream->requests;
+    upstream->state = UPSTREAM_READY;
+    upstream->has_replied = false;
     upstream->reason[0] = '\0';
     event_del(&upstream->timer);
     uint64_t now = loop_now_ms();
@@ -307,7 +337,9 @@ bool upstream_accepts(const struct upstream *upstream, char *error, size_t cap)
         upstream_down_error(upstream, error, cap);
         return false;
     }
-    if (upstream->requests.count >= (uint64_t)settings->upstream_queue) {
+    bool is_full = upstream->requests.count >= (uint64_t)settings->upstream_queue ||
+                   requests_unwritten(&upstream->requests) >= QUEUED_BYTES_MAX;
+    if (is_full) {
         char name[200];
         snprintf(error, cap,
                  "-POOLDOWN no connection to %s, and %u commands wait for one (setting "

@@ -85,6 +85,7 @@ struct upstream {
     bool is_paused;         /* its one client reads too slowly */
     bool is_dead;           /* destroyed, to be freed when the turn ends */
     bool is_queueing;       /* in MULTI: a heartbeat would be queued */
+    bool has_replied;       /* since it is READY */
     bool is_beating;        /* a heartbeat is out */
     bool is_login_refused;  /* the last attempt ended with the credentials, or the lack of any */
     bool is_server_full;    /* the last attempt ended with the server's client limit */
@@ -129,6 +130,9 @@ void upstream_destroy(struct upstream *upstream);
 
 /* Begin to connect if CLOSED. */
 void upstream_connect(struct upstream *upstream);
+
+/* Try again now instead of when the back-off ends. */
+void upstream_hurry(struct upstream *upstream);
 
 bool upstream_is_ready(const struct upstream *upstream);
 

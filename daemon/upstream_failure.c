@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -51,9 +52,23 @@ static void slow_error(struct upstream *upstream, char *error, size_t cap)
              (long long)upstream->context->settings->command_ms);
 }
 
+/* Whether the server's refusal is to be shown as it is: the credentials it refused are the client's
+ * own. */
+static bool refused_client(const struct upstream *upstream)
+{
+    return upstream->refusal != NULL && upstream->is_login_refused &&
+           upstream->context->settings->auth == AUTH_PASSTHROUGH;
+}
+
 void upstream_down_error(const struct upstream *upstream, char *error, size_t cap)
 {
     char name[200];
+    if (refused_client(upstream)) {
+        bool is_missing = strncmp(upstream->refusal, "-NOAUTH", 7) == 0;
+        snprintf(error, cap, "%s",
+                 is_missing ? "-NOAUTH Authentication required.\r\n" : upstream->refusal);
+        return;
+    }
     snprintf(error, cap, "-POOLDOWN no connection to %s within %lld ms (%s); not sent\r\n",
              upstream_server_name(upstream, name, sizeof name),
              (long long)upstream->context->settings->upstream_wait_ms,
@@ -73,8 +88,7 @@ static bool is_repeatable(const struct upstream *upstream, const struct slot *sl
 uint32_t upstream_whole(const struct upstream *upstream, uint32_t count)
 {
     const struct requests *requests = &upstream->requests;
-    while (count > 0 && count < requests->count &&
-           requests_slot(requests, count)->flags & SLOT_JOINED) {
+    while (count < requests->count && requests_slot(requests, count)->flags & SLOT_JOINED) {
         count++;
     }
     return count;
@@ -150,7 +164,22 @@ static struct slot *take_failing(struct upstream *upstream, uint32_t *count, uin
     return failing;
 }
 
-static void upstream_back_off(struct upstream *upstream)
+/* Take all slots off the queue; none has been sent. Returns a copy of them that the caller frees.
+ */
+static struct slot *take_all(struct upstream *upstream, uint32_t *count)
+{
+    struct requests *requests = &upstream->requests;
+    *count = requests->count;
+    struct slot *slots = memory_alloc(*count * sizeof *slots);
+    for (uint32_t i = 0; i < *count; i++) {
+        slots[i] = *requests_slot(requests, i);
+        requests_slot(requests, i)->flags |= SLOT_DROPPED;
+    }
+    requests_rewind(requests);
+    return slots;
+}
+
+static void back_off(struct upstream *upstream)
 {
     uint32_t doubled = upstream->failures > 7 ? 7 : upstream->failures;
     int64_t delay = BACKOFF_FIRST_MS << doubled;
@@ -168,8 +197,8 @@ static void note_failure(struct upstream *upstream, bool was_ready)
         stats_count(upstream_stats(upstream), upstreams_lost);
     } else {
         stats_count(upstream_stats(upstream), upstreams_failed);
-        upstream->failures++;
     }
+    upstream->failures += !was_ready || !upstream->has_replied;
     if (upstream->down_since_ms == 0) {
         char name[200];
         upstream->down_since_ms = loop_now_ms();
@@ -191,10 +220,12 @@ void upstream_end_connection(struct upstream *upstream, enum loss loss)
     note_failure(upstream, was_ready);
     if (was_ready) {
         failing = take_failing(upstream, &count, &sent);
+    } else if (upstream->refusal != NULL) { /* waiting would not help */
+        failing = take_all(upstream, &count);
     }
     upstream->is_passing = false;
     if (upstream->reconnects && !upstream->is_dead) {
-        upstream_back_off(upstream);
+        back_off(upstream);
         upstream_arm_watch(upstream);
     }
     upstream->ops->on_down(upstream);

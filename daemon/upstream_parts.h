@@ -16,6 +16,9 @@ const char *upstream_server_name(const struct upstream *upstream, char *to, size
 void upstream_set_timer(struct event *event, int64_t ms);
 void upstream_become_ready(struct upstream *upstream);
 
+/* upstream.c: the first reply since it is ready has come, so it really works. */
+void upstream_note_replied(struct upstream *upstream);
+
 /* upstream_failure.c: end the connection or the attempt at one; the reason is noted already. */
 void upstream_end_connection(struct upstream *upstream, enum loss loss);
 

@@ -29,6 +29,9 @@ static void give(struct upstream *upstream, unsigned count, const char *data, si
                               .is_first = !upstream->is_passing,
                               .is_last = is_last};
     upstream->is_passing = !is_last;
+    if (!upstream->has_replied) {
+        upstream_note_replied(upstream);
+    }
     if (is_last) {
         requests_pop(&upstream->requests, count);
         stats_add(&upstream_stats(upstream)->replies, count);
@@ -250,7 +253,11 @@ void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
 
 void upstream_pop_reply(struct upstream *upstream)
 {
-    requests_pop(&upstream->requests, 1);
+    if (upstream->requests.sent == 0) {
+        upstream_lose(upstream, "the server answered what was not sent");
+    } else {
+        requests_pop(&upstream->requests, 1);
+    }
 }
 
 void upstream_pause(struct upstream *upstream, bool is_paused)

@@ -96,16 +96,6 @@ static void make_entrances(struct worker *worker, const struct listeners *listen
 /* ---------------------------------------------------------------------------------------- draining
  */
 
-static bool has_sessions(const struct worker *worker)
-{
-    for (size_t i = 0; i < worker->pool_count; i++) {
-        if (!TAILQ_EMPTY(&worker->pools[i].sessions)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void close_sessions(struct worker *worker)
 {
     for (size_t i = 0; i < worker->pool_count; i++) {
@@ -120,7 +110,8 @@ static void on_drain_check(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *worker = arg;
     (void)fd, (void)what;
-    if (!has_sessions(worker)) {
+    /* not before all have none left: letters between workers must still go round */
+    if (atomic_load(&worker->pools[0].prefix->house->clients) == 0) {
         event_del(&worker->drain_check);
         loop_stop(&worker->loop);
     }
