@@ -16,6 +16,7 @@
 
 #include <event2/buffer.h>
 
+#include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/session_parts.h"
@@ -77,8 +78,7 @@ static void note_addresses(struct session *session, int fd)
 
 static void bury(struct loop_task *task)
 {
-    struct session *session =
-        (struct session *)(void *)((char *)task - offsetof(struct session, bury));
+    struct session *session = container_of(task, struct session, bury);
     loop_cancel(session->pool->context.loop, &session->resume);
     loop_cancel(session->pool->context.loop, &session->deliver);
     session_account(session, 0);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 
@@ -377,8 +378,7 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg)
 
 void session_on_resume(struct loop_task *task)
 {
-    struct session *session =
-        (struct session *)(void *)((char *)task - offsetof(struct session, resume));
+    struct session *session = container_of(task, struct session, resume);
     session->stops &= ~(unsigned)STOP_TURN;
     if (!session->is_dead && session->stops == 0) {
         take_kept(session);

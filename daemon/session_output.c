@@ -11,6 +11,7 @@
 
 #include <event2/buffer.h>
 
+#include "daemon/container.h"
 #include "daemon/log.h"
 
 /* Unread replies beyond which a client's requests wait, and where they go on. */
@@ -97,7 +98,7 @@ static void deliver(struct session *session)
 
 void session_on_deliver(struct loop_task *task)
 {
-    deliver((struct session *)(void *)((char *)task - offsetof(struct session, deliver)));
+    deliver(container_of(task, struct session, deliver));
 }
 
 void session_on_writable(evutil_socket_t fd, short what, void *arg)

@@ -9,17 +9,18 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 
 static struct session *session_of_sink(struct reply_sink *sink)
 {
-    return (struct session *)(void *)((char *)sink - offsetof(struct session, sink));
+    return container_of(sink, struct session, sink);
 }
 
 static struct session *session_of_holder(struct lease_holder *holder)
 {
-    return (struct session *)(void *)((char *)holder - offsetof(struct session, holder));
+    return container_of(holder, struct session, holder);
 }
 
 struct upstream_route session_route(const struct session *session)
@@ -198,8 +199,7 @@ static bool shows_refusal(const struct session *session, const struct upstream *
 
 static void on_lane_settled(struct lane_waiter *waiter)
 {
-    struct session_wait *wait =
-        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lane));
+    struct session_wait *wait = container_of(waiter, struct session_wait, lane);
     const struct upstream *upstream = wait->upstream;
     char error[480];
     if (upstream_is_ready(upstream) || upstream->refusal == NULL) {
@@ -214,8 +214,7 @@ static void on_lane_settled(struct lane_waiter *waiter)
 
 static void on_granted(struct lease_waiter *waiter, struct lease *lease)
 {
-    struct session_wait *wait =
-        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lease));
+    struct session_wait *wait = container_of(waiter, struct session_wait, lease);
     struct session *session = wait->session;
     session->lease = lease;
     lease->holder = &session->holder;
@@ -224,8 +223,7 @@ static void on_granted(struct lease_waiter *waiter, struct lease *lease)
 
 static void on_refused(struct lease_waiter *waiter, const char *error)
 {
-    struct session_wait *wait =
-        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lease));
+    struct session_wait *wait = container_of(waiter, struct session_wait, lease);
     finish_wait(wait->session, memory_text(error, strlen(error)));
 }
 
@@ -350,8 +348,7 @@ static struct lane *own_lane(struct session *session, uint32_t count)
 
 static void on_room(struct lane_waiter *waiter)
 {
-    struct session_wait *wait =
-        (struct session_wait *)(void *)((char *)waiter - offsetof(struct session_wait, lane));
+    struct session_wait *wait = container_of(waiter, struct session_wait, lane);
     finish_wait(wait->session, NULL);
 }
 

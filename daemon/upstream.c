@@ -15,6 +15,7 @@
 #include <event2/buffer.h>
 #include <event2/util.h>
 
+#include "daemon/container.h"
 #include "daemon/handshake.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
@@ -33,11 +34,6 @@ static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 static void flush(struct loop_task *task);
 static void try_address(struct upstream *upstream);
-
-static struct upstream *upstream_of_task(struct loop_task *task, size_t offset)
-{
-    return (struct upstream *)(void *)((char *)task - offset);
-}
 
 struct stats *upstream_stats(struct upstream *upstream)
 {
@@ -66,7 +62,7 @@ void upstream_set_timer(struct event *event, int64_t ms)
 
 static void bury(struct loop_task *task)
 {
-    struct upstream *upstream = upstream_of_task(task, offsetof(struct upstream, bury));
+    struct upstream *upstream = container_of(task, struct upstream, bury);
     loop_cancel(upstream->context->loop, &upstream->flush);
     requests_finish(&upstream->requests);
     evbuffer_free(upstream->held);
@@ -190,8 +186,7 @@ static void on_connected(struct upstream *upstream)
 
 static void on_resolved(struct resolve *resolve, const char *error)
 {
-    struct upstream *upstream =
-        (struct upstream *)(void *)((char *)resolve - offsetof(struct upstream, resolve));
+    struct upstream *upstream = container_of(resolve, struct upstream, resolve);
     if (error != NULL) {
         upstream_lose(upstream, "%s", error);
         return;
@@ -308,7 +303,7 @@ static void write_requests(struct upstream *upstream)
 
 static void flush(struct loop_task *task)
 {
-    struct upstream *upstream = upstream_of_task(task, offsetof(struct upstream, flush));
+    struct upstream *upstream = container_of(task, struct upstream, flush);
     if (upstream->state == UPSTREAM_READY && !upstream->transport.is_writing) {
         write_requests(upstream);
     }

@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/container.h"
 #include "daemon/memory.h"
 
 static const char ping[] = "*1\r\n$4\r\nPING\r\n";
 
 static void on_heartbeat_reply(struct reply_sink *sink, const struct reply_part *part)
 {
-    struct upstream *upstream =
-        (struct upstream *)(void *)((char *)sink - offsetof(struct upstream, heartbeat));
+    struct upstream *upstream = container_of(sink, struct upstream, heartbeat);
     upstream->is_beating = upstream->is_beating && !part->is_last;
 }
 
