@@ -81,11 +81,17 @@ static struct lane *add_lane(struct pool *pool, const struct upstream_route *rou
     return lane;
 }
 
-struct lane *lane_get(struct pool *pool, const struct upstream_route *route, char *error,
-                      size_t cap)
+struct lane *lane_find(struct pool *pool, const struct upstream_route *route)
 {
     struct lane *lane = NULL;
     HASH_FIND(hh, pool->lanes, route, sizeof *route, lane);
+    return lane;
+}
+
+struct lane *lane_get(struct pool *pool, const struct upstream_route *route, char *error,
+                      size_t cap)
+{
+    struct lane *lane = lane_find(pool, route);
     if (lane != NULL) {
         return lane;
     }

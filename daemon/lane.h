@@ -43,6 +43,9 @@ struct lane {
 struct lane *lane_get(struct pool *pool, const struct upstream_route *route, char *error,
                       size_t cap);
 
+/* The lane of this route if there is one, or NULL. */
+struct lane *lane_find(struct pool *pool, const struct upstream_route *route);
+
 /* A session speaks on the lane, or does not any more. */
 void lane_attach(struct lane *lane);
 void lane_detach(struct lane *lane);

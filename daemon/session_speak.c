@@ -283,6 +283,7 @@ enum routed session_want_ready(struct session *session, const struct upstream_ro
     if (upstream_is_ready(lane->upstream)) {
         return ROUTED;
     }
+    upstream_connect(lane->upstream); /* even if it is not waited for: it shall be there one day */
     if (lane->upstream->refusal == NULL && !upstream_accepts(lane->upstream, error, sizeof error)) {
         return refuse_at_once(session, error);
     }
@@ -297,11 +298,18 @@ enum routed session_want_ready(struct session *session, const struct upstream_ro
 
 enum routed session_want_lease(struct session *session, enum quota_kind kind)
 {
+    char error[480];
     if (session->lease != NULL) {
         return ROUTED;
     }
+    struct upstream_route route = session_route(session);
+    const struct lane *lane = lane_find(session->pool, &route);
+    if (lane != NULL && upstream_is_hopeless(lane->upstream)) {
+        upstream_down_error(lane->upstream, error, sizeof error);
+        return refuse_at_once(session, error);
+    }
     struct session_wait *wait = begin_wait(session);
-    wait->lease.route = session_route(session);
+    wait->lease.route = route;
     wait->lease.kind = kind;
     struct lease *lease = lease_acquire(session->pool, &wait->lease);
     if (lease != NULL) {
@@ -404,6 +412,7 @@ enum routed session_want_shared(struct session *session, uint32_t count, struct 
     if (session->lane == NULL && (!session_is_quiet(session) || own_lane(session, count) == NULL)) {
         return session->outstanding > 0 ? ROUTE_LATER : ROUTED;
     }
+    upstream_connect(session->lane->upstream);
     if (!upstream_accepts(session->lane->upstream, error, sizeof error)) {
         return answer_down(session, error, count);
     }

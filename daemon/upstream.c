@@ -249,16 +249,13 @@ void upstream_note_replied(struct upstream *upstream)
 
 void upstream_become_ready(struct upstream *upstream)
 {
-    struct requests *requests = &upstream->requests;
     upstream->state = UPSTREAM_READY;
     upstream->has_replied = false;
     upstream->reason[0] = '\0';
     event_del(&upstream->timer);
-    uint64_t now = loop_now_ms();
-    upstream->last_active_ms = now;
-    for (uint32_t i = 0; i < requests->count; i++) {
-        requests_slot(requests, i)->since_ms = (uint32_t)now;
-    }
+    upstream->ready_since_ms = upstream->last_active_ms = loop_now_ms();
+    upstream->context->failures = 0;
+    upstream->context->away_since_ms = 0;
     stats_count(upstream_stats(upstream), upstreams_connected);
     loop_defer(upstream->context->loop, &upstream->flush);
     upstream_arm_watch(upstream);
@@ -320,15 +317,22 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+bool upstream_is_hopeless(const struct upstream *upstream)
+{
+    uint64_t limit = (uint64_t)upstream->context->settings->fail_fast_ms;
+    bool is_away = upstream->context->failures >= FAILURES_BEFORE_FAIL_FAST &&
+                   loop_now_ms() - upstream->context->away_since_ms >= limit;
+    bool is_refused = upstream->refusal != NULL && upstream->failures > 0;
+    return upstream->state != UPSTREAM_READY && (is_away || is_refused);
+}
+
 bool upstream_accepts(const struct upstream *upstream, char *error, size_t cap)
 {
     const struct prefix_settings *settings = upstream->context->settings;
     if (upstream->state == UPSTREAM_READY) {
         return true;
     }
-    bool is_hopeless = upstream->failures >= FAILURES_BEFORE_FAIL_FAST &&
-                       loop_now_ms() - upstream->down_since_ms >= (uint64_t)settings->fail_fast_ms;
-    if (is_hopeless || (upstream->refusal != NULL && upstream->failures > 0)) {
+    if (upstream_is_hopeless(upstream)) {
         upstream_down_error(upstream, error, cap);
         return false;
     }

@@ -52,6 +52,8 @@ struct upstream_context {
     struct loop *loop;
     struct identity **identities;           /* the pool's list */
     const struct prefix_settings *settings; /* exchanged on reload */
+    uint32_t failures;      /* attempts in a row, of all of them, that did not reach the server */
+    uint64_t away_since_ms; /* the first of these; 0: none */
     int64_t server_timeout_ms; /* the server closes connections idle for this long; -1: not known,
                                   0: never */
 };
@@ -95,6 +97,7 @@ struct upstream {
     uint32_t failures;      /* attempts since the last READY */
     uint32_t generation;    /* counts connections */
     uint64_t down_since_ms; /* first failure since the last READY; 0: none */
+    uint64_t ready_since_ms;
     uint64_t last_active_ms;
     struct requests requests;
     struct fr_reply frame; /* the reply being read */
@@ -135,6 +138,10 @@ void upstream_connect(struct upstream *upstream);
 void upstream_hurry(struct upstream *upstream);
 
 bool upstream_is_ready(const struct upstream *upstream);
+
+/* Whether there is no connection and waiting for one is thought useless: the server has not been
+ * reached for "fail_fast_ms", or has refused the handshake. */
+bool upstream_is_hopeless(const struct upstream *upstream);
 
 /* Whether requests may be queued now. False: error holds the line to answer instead: the server has
  * not been reached for too long, or too many wait already. */

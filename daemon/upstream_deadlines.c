@@ -40,6 +40,14 @@ static uint32_t age_of_oldest(const struct upstream *upstream)
     return (uint32_t)loop_now_ms() - requests_slot(&upstream->requests, 0)->since_ms;
 }
 
+/* How long the server has had to answer the oldest request: not longer than it has been reached. */
+static int64_t wait_for_oldest(const struct upstream *upstream)
+{
+    int64_t reached = (int64_t)(loop_now_ms() - upstream->ready_since_ms);
+    int64_t age = age_of_oldest(upstream);
+    return age < reached ? age : reached;
+}
+
 /* Fail the requests that have waited for a connection long enough. */
 static void expire_waiting(struct upstream *upstream)
 {
@@ -86,7 +94,7 @@ static int64_t until_deadline(const struct upstream *upstream)
     int64_t reply = settings->command_ms > 0 ? settings->command_ms : NEVER;
     if (reply != NEVER && requests->count > 0 &&
         !(requests_slot(requests, 0)->flags & (SLOT_UNLIMITED | SLOT_OPEN))) {
-        reply -= age_of_oldest(upstream);
+        reply -= wait_for_oldest(upstream);
     }
     return beat < reply ? beat : reply;
 }
@@ -106,7 +114,7 @@ static bool is_overdue(const struct upstream *upstream)
     int64_t limit = upstream->context->settings->command_ms;
     return limit > 0 && upstream->requests.count > 0 &&
            !(requests_slot(&upstream->requests, 0)->flags & (SLOT_UNLIMITED | SLOT_OPEN)) &&
-           age_of_oldest(upstream) >= limit;
+           wait_for_oldest(upstream) >= limit;
 }
 
 static bool is_silent(const struct upstream *upstream)

@@ -191,6 +191,13 @@ static void back_off(struct upstream *upstream)
     upstream_set_timer(&upstream->timer, delay / 2 + delay * jitter / 512);
 }
 
+static void note_away(struct upstream_context *context)
+{
+    if (context->failures++ == 0) {
+        context->away_since_ms = loop_now_ms();
+    }
+}
+
 static void note_failure(struct upstream *upstream, bool was_ready)
 {
     if (was_ready) {
@@ -199,6 +206,9 @@ static void note_failure(struct upstream *upstream, bool was_ready)
         stats_count(upstream_stats(upstream), upstreams_failed);
     }
     upstream->failures += !was_ready || !upstream->has_replied;
+    if (!was_ready && upstream->refusal == NULL) {
+        note_away(upstream->context);
+    }
     if (upstream->down_since_ms == 0) {
         char name[200];
         upstream->down_since_ms = loop_now_ms();
