@@ -127,6 +127,7 @@ static bool has_replies_unread(void *context)
 static void all_that_came_before_the_end_is_answered_to_a_slow_reader(void)
 {
     struct bytes requests = {0};
+    NEEDS_DAEMON; /* a server drops what it could not send yet */
     start("");
     server_ask(server, "SETRANGE big %d x", BIG - 1);
     for (int i = 0; i < GETS + PAIRS; i++) {
@@ -337,7 +338,7 @@ static void what_waits_for_a_server_is_bounded_in_bytes(void)
         flood(clients[i], &set, FLOOD / CLIENTS);
     }
     int64_t grown = process_memory(&pooler->process) - before;
-    EXPECT_BETWEEN(memory_is_ours() ? grown : 0, -GROWTH, GROWTH);
+    EXPECT_BETWEEN(memory_is_ours() ? grown : 0, -GROWTH, GROWTH * daemon_workers());
     EXPECT_REPLY_BEGINS(clients[0], "-POOLDOWN ");
 }
 
