@@ -346,28 +346,12 @@ static void end_of_input(struct session *session, enum transport_outcome outcome
     after_input(session);
 }
 
-/* Bytes of requests that are left in the kernel until a reply is on its way. */
-#define LAZY_LEN_MAX 2048
-
-/* Take what was read out of the kernel, unless it is little and a reply will soon do so. */
-static void settle_with_kernel(struct session *session, size_t count, bool is_closed)
-{
-    bool comes_a_reply = session->outstanding > 0 && session->in_len == 0 && session->stops == 0 &&
-                         session->stream == STREAM_NONE;
-    if (!comes_a_reply || session->transport.peeked > LAZY_LEN_MAX) {
-        transport_consume(&session->transport);
-    }
-    if (count == LOOP_SCRATCH_CAP || is_closed) {
-        transport_rearm(&session->transport);
-    }
-}
-
 void session_on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct session *session = arg;
     char *scratch = session->pool->context.loop->scratch;
     size_t count = 0;
-    (void)fd;
+    (void)fd, (void)what;
     enum transport_outcome outcome =
         transport_read(&session->transport, scratch, LOOP_SCRATCH_CAP, &count);
     if (outcome == TRANSPORT_AGAIN) {
@@ -388,9 +372,6 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg)
     } else {
         keep(session, scratch, count);
         take_kept(session);
-    }
-    if (!session->is_dead) {
-        settle_with_kernel(session, count, what & EV_CLOSED);
     }
     after_input(session);
 }
