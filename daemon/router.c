@@ -384,8 +384,9 @@ static enum routed route_by_way(struct session *session, const struct call *call
         return tunnel_and_send(session, call);
     }
     struct block block;
-    if (session->lease == NULL && is_command(call, FR_CMD_MULTI) && call->argc == 1 &&
-        block_find(session, call, &block)) {
+    bool may_be_block = session->lease == NULL && session->lost == LOST_NOTHING &&
+                        is_command(call, FR_CMD_MULTI) && call->argc == 1;
+    if (may_be_block && block_find(session, call, &block)) {
         return block_send(session, call, &block);
     }
     if (session->lease == NULL) {
