@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -196,17 +197,15 @@ static void reload(struct daemon *daemon)
 /* ----------------------------------------------------------------------------------------- signals
  */
 
-static void on_end_signal(evutil_socket_t number, short what, void *arg)
+static void on_end_signal(struct daemon *daemon, int number)
 {
-    struct daemon *daemon = arg;
-    (void)what;
     if (daemon->is_ending) {
         log_notice("ending at once, on the second signal");
         listeners_close(&daemon->listeners);
         _exit(EXIT_FAILURE);
     }
     daemon->is_ending = true;
-    log_notice("ending on signal %d: finishing what is outstanding, %lld ms at most", (int)number,
+    log_notice("ending on signal %d: finishing what is outstanding, %lld ms at most", number,
                (long long)daemon->settings->daemon.shutdown_ms);
     for (int i = 0; i < daemon->worker_count; i++) {
         worker_drain(&daemon->workers[i]);
@@ -216,16 +215,15 @@ static void on_end_signal(evutil_socket_t number, short what, void *arg)
     event_base_loopexit(daemon->base, &limit);
 }
 
-static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+static void on_reload_signal(struct daemon *daemon, int number)
 {
-    (void)number, (void)what;
-    reload(arg);
+    (void)number;
+    reload(daemon);
 }
 
-static void on_stats_signal(evutil_socket_t number, short what, void *arg)
+static void on_stats_signal(struct daemon *daemon, int number)
 {
-    struct daemon *daemon = arg;
-    (void)number, (void)what;
+    (void)number;
     const struct stats **sets = memory_alloc((size_t)daemon->worker_count * sizeof *sets);
     for (int i = 0; i < daemon->worker_count; i++) {
         sets[i] = &daemon->workers[i].loop.stats;
@@ -249,7 +247,7 @@ static void on_worker_ended(evutil_socket_t fd, short what, void *arg)
 
 static const struct {
     int number;
-    event_callback_fn callback;
+    void (*act)(struct daemon *daemon, int number);
 } signals[] = {{SIGTERM, on_end_signal},
                {SIGINT, on_end_signal},
                {SIGHUP, on_reload_signal},
@@ -257,43 +255,54 @@ static const struct {
 
 #define SIGNAL_COUNT (sizeof signals / sizeof signals[0])
 
-/* Signals are the main thread's; workers inherit that they are blocked. */
+/* The signals of the table, which are read as events and never interrupt anything. */
+static sigset_t signal_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        sigaddset(&set, signals[i].number);
+    }
+    return set;
+}
+
+/* For all threads, which inherit it. */
 static void block_signals(void)
 {
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-        sigaddset(&blocked, signals[i].number);
-    }
+    sigset_t blocked = signal_set();
     pthread_sigmask(SIG_BLOCK, &blocked, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void unblock_signals(void)
+static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
-    sigset_t blocked;
-    sigfillset(&blocked);
-    pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
+    struct signalfd_siginfo info;
+    (void)what;
+    while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+            if (signals[i].number == (int)info.ssi_signo) {
+                signals[i].act(arg, signals[i].number);
+            }
+        }
+    }
 }
 
 /* Wait for signals until the workers have ended or their time is over. */
 static void serve_signals(struct daemon *daemon)
 {
-    struct event events[SIGNAL_COUNT];
     struct event ended;
-    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-        evsignal_assign(&events[i], daemon->base, signals[i].number, signals[i].callback, daemon);
-        event_add(&events[i], NULL);
-    }
+    struct event signalled;
+    sigset_t set = signal_set();
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    event_assign(&signalled, daemon->base, fd, EV_READ | EV_PERSIST, on_signal, daemon);
     event_assign(&ended, daemon->base, daemon->end_fd, EV_READ | EV_PERSIST, on_worker_ended,
                  daemon);
+    event_add(&signalled, NULL);
     event_add(&ended, NULL);
-    unblock_signals();
     event_base_dispatch(daemon->base);
     event_del(&ended);
-    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-        event_del(&events[i]);
-    }
+    event_del(&signalled);
+    close(fd);
 }
 
 /* ------------------------------------------------------------------------------------ start and
