@@ -8,22 +8,17 @@
  */
 #include "daemon/router.h"
 
-static bool is_one_of(const struct call *call, enum fr_command_id a, enum fr_command_id b)
-{
-    return call->command != NULL && (call->command->id == a || call->command->id == b);
-}
-
 static enum routed in_lost_transaction(struct session *session, const struct call *call)
 {
     char server[200];
     fr_url_show(&session->pool->context.settings->server, server, sizeof server);
-    if (is_one_of(call, FR_CMD_EXEC, FR_CMD_EXEC)) {
+    if (call_is(call, FR_CMD_EXEC)) {
         session->lost = LOST_NOTHING;
         session_answer_error(session,
                              "EXECABORT Transaction discarded because of: POOLLOST connection to "
                              "%s lost",
                              server);
-    } else if (is_one_of(call, FR_CMD_DISCARD, FR_CMD_DISCARD)) {
+    } else if (call_is(call, FR_CMD_DISCARD)) {
         session->lost = LOST_NOTHING;
         session_answer_text(session, "+OK\r\n");
     } else {
@@ -55,14 +50,16 @@ static enum routed exec_in_vain(struct session *session)
 bool aftermath_concerns(const struct session *session, const struct call *call)
 {
     if (session->lost == LOST_TRANSACTION) {
-        return !is_one_of(call, FR_CMD_RESET, FR_CMD_QUIT);
+        return !(call_is(call, FR_CMD_RESET) || call_is(call, FR_CMD_QUIT));
     }
     if (session->lost == LOST_QUEUED) {
-        return session->lease != NULL && is_one_of(call, FR_CMD_EXEC, FR_CMD_DISCARD);
+        return session->lease != NULL &&
+               (call_is(call, FR_CMD_EXEC) || call_is(call, FR_CMD_DISCARD));
     }
     return session->lost == LOST_WATCH &&
-           (is_one_of(call, FR_CMD_UNWATCH, FR_CMD_UNWATCH) ||
-            (session->lease != NULL && is_one_of(call, FR_CMD_EXEC, FR_CMD_DISCARD)));
+           (call_is(call, FR_CMD_UNWATCH) ||
+            (session->lease != NULL &&
+             (call_is(call, FR_CMD_EXEC) || call_is(call, FR_CMD_DISCARD))));
 }
 
 enum routed aftermath_route(struct session *session, const struct call *call)
@@ -73,7 +70,7 @@ enum routed aftermath_route(struct session *session, const struct call *call)
     if (session->lost == LOST_TRANSACTION) {
         return in_lost_transaction(session, call);
     }
-    if (is_one_of(call, FR_CMD_UNWATCH, FR_CMD_UNWATCH)) {
+    if (call_is(call, FR_CMD_UNWATCH)) {
         session->lost = LOST_NOTHING;
         return session->lease == NULL ? session_send_shared(session, call, TAG_NONE)
                                       : session_send_leased(session, call, TAG_UNWATCH);
@@ -81,7 +78,7 @@ enum routed aftermath_route(struct session *session, const struct call *call)
     if (session->lease->state != LEASE_QUEUEING) { /* without MULTI: the server's error */
         return session_send_leased(session, call, TAG_NONE);
     }
-    if (is_one_of(call, FR_CMD_EXEC, FR_CMD_EXEC)) {
+    if (call_is(call, FR_CMD_EXEC)) {
         return exec_in_vain(session);
     }
     session->lost = LOST_NOTHING;

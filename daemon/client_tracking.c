@@ -44,7 +44,7 @@ static int64_t redirected_to(const char *frame, size_t len)
 
 bool client_tracking_redirects(const struct call *call)
 {
-    return call->command != NULL && call->command->id == FR_CMD_CLIENT_TRACKING && call->is_whole &&
+    return call_is(call, FR_CMD_CLIENT_TRACKING) && call->is_whole &&
            redirected_to(call->frame, call->len) > 0;
 }
 

@@ -28,7 +28,7 @@ static bool word_is(const struct fr_word *word, const char *text)
     return word->len == strlen(text) && strncasecmp(word->data, text, word->len) == 0;
 }
 
-static bool is_command(const struct call *call, enum fr_command_id id)
+bool call_is(const struct call *call, enum fr_command_id id)
 {
     return call->command != NULL && call->command->id == id;
 }
@@ -62,7 +62,7 @@ static bool has_block_option(const struct call *call)
 static bool asks_for_replicas(const struct call *call)
 {
     int64_t count = 0;
-    bool is_aof = is_command(call, FR_CMD_WAITAOF);
+    bool is_aof = call_is(call, FR_CMD_WAITAOF);
     for (unsigned i = 1; i <= (is_aof ? 2U : 1U) && i < call->word_count; i++) {
         if (fr_parse_int64(call->words[i].data, call->words[i].len, &count) && count > 0) {
             return true;
@@ -191,7 +191,7 @@ static void move_offset(struct session *session)
 
 static enum routed send_blocking(struct session *session, const struct call *call)
 {
-    bool is_wait = is_command(call, FR_CMD_WAIT) || is_command(call, FR_CMD_WAITAOF);
+    bool is_wait = call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF);
     bool is_queued = session->lease->state == LEASE_QUEUEING;
     if (is_wait && !is_queued) {
         if (!session_is_quiet(session)) {
@@ -262,7 +262,7 @@ static enum routed send_into_tunnel(struct session *session, const struct call *
     if (!call->is_whole) {
         session->stream = STREAM_SEND;
     }
-    if (is_command(call, FR_CMD_RESET) && call->argc == 1) {
+    if (call_is(call, FR_CMD_RESET) && call->argc == 1) {
         session->is_resetting = true;
         session_stop(session, STOP_WAIT);
     }
@@ -284,7 +284,7 @@ static enum routed tunnel_and_send(struct session *session, const struct call *c
 /* Commands that end a transaction's connection rather than being queued on it. */
 static bool ends_session_state(const struct call *call)
 {
-    return is_command(call, FR_CMD_RESET) || is_command(call, FR_CMD_QUIT);
+    return call_is(call, FR_CMD_RESET) || call_is(call, FR_CMD_QUIT);
 }
 
 static enum routed select_on_lease(struct session *session, const struct call *call)
@@ -301,27 +301,26 @@ static enum routed select_on_lease(struct session *session, const struct call *c
 /* Commands about tracking are the server's affair once the session has a connection for it. */
 static bool is_about_tracking(const struct session *session, const struct call *call)
 {
-    return is_command(call, FR_CMD_CLIENT_TRACKING) || is_command(call, FR_CMD_CLIENT_CACHING) ||
-           is_command(call, FR_CMD_CLIENT_TRACKINGINFO) ||
-           (is_command(call, FR_CMD_CLIENT_GETREDIR) && session->redirects_to == 0) ||
-           is_command(call, FR_CMD_CLIENT_NO_TOUCH);
+    return call_is(call, FR_CMD_CLIENT_TRACKING) || call_is(call, FR_CMD_CLIENT_CACHING) ||
+           call_is(call, FR_CMD_CLIENT_TRACKINGINFO) ||
+           (call_is(call, FR_CMD_CLIENT_GETREDIR) && session->redirects_to == 0) ||
+           call_is(call, FR_CMD_CLIENT_NO_TOUCH);
 }
 
 static enum routed local_with_lease(struct session *session, const struct call *call)
 {
     bool is_queueing = session->lease->state == LEASE_QUEUEING;
-    if (is_command(call, FR_CMD_SELECT)) {
+    if (call_is(call, FR_CMD_SELECT)) {
         return select_on_lease(session, call);
     }
     if (session->lease->is_sticky && !is_queueing && is_about_tracking(session, call)) {
         return send_on_lease(session, call, WAY_STICKY);
     }
     bool changes_user =
-        is_command(call, FR_CMD_AUTH) && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
+        call_is(call, FR_CMD_AUTH) && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
     /* queued, it changes the connection when EXEC runs it, in ways only the server knows; and HELLO
      * changes the protocol of a connection that has state */
-    if ((is_queueing && !ends_session_state(call)) || is_command(call, FR_CMD_HELLO) ||
-        changes_user) {
+    if ((is_queueing && !ends_session_state(call)) || call_is(call, FR_CMD_HELLO) || changes_user) {
         return tunnel_and_send(session, call);
     }
     return local_of(call)(session, call);
@@ -385,7 +384,7 @@ static enum routed route_by_way(struct session *session, const struct call *call
     }
     struct block block;
     bool may_be_block = session->lease == NULL && session->lost == LOST_NOTHING &&
-                        is_command(call, FR_CMD_MULTI) && call->argc == 1;
+                        call_is(call, FR_CMD_MULTI) && call->argc == 1;
     if (may_be_block && block_find(session, call, &block)) {
         return block_send(session, call, &block);
     }
@@ -431,7 +430,7 @@ static enum routed answer_refusal(struct session *session, const struct call *ca
         session_close(session, "no connection to the server");
         return ROUTED;
     }
-    if (is_command(call, FR_CMD_MULTI) && call->behind_len > 0) {
+    if (call_is(call, FR_CMD_MULTI) && call->behind_len > 0) {
         session_close_when_written(session); /* what stands behind it would run on its own */
     }
     enum routed routed = answer_instead(session, call, refusal);
@@ -466,8 +465,7 @@ static bool is_http(const struct call *call)
 
 static bool may_come_before_auth(const struct call *call)
 {
-    return is_command(call, FR_CMD_AUTH) || is_command(call, FR_CMD_HELLO) ||
-           ends_session_state(call);
+    return call_is(call, FR_CMD_AUTH) || call_is(call, FR_CMD_HELLO) || ends_session_state(call);
 }
 
 static enum routed route_large(struct session *session, const struct call *call)

@@ -39,6 +39,9 @@ enum routed client_tracking_redirect(struct session *session, const struct call 
 /* Whether a client may have this name (CLIENT SETNAME, HELLO SETNAME); answers if not. */
 bool client_name_is_valid(struct session *session, const struct fr_word *name);
 
+/* Whether the call is of this row. */
+bool call_is(const struct call *call, enum fr_command_id id);
+
 /* Whether word i of a call is this, in any case of letters. */
 bool call_word_is(const struct call *call, unsigned i, const char *text);
 
