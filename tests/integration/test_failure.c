@@ -360,7 +360,7 @@ static void a_server_that_never_answers_the_handshake_is_down(void)
 static struct server *start_loading(void)
 {
     struct server *server = server_start(NULL);
-    server_ask(server, "DEBUG POPULATE 2000 key 10");
+    server_ask(server, "DEBUG POPULATE 1000 key 10");
     server_ask(server, "SET k v");
     server_ask(server, "SAVE");
     return server;
