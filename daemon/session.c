@@ -158,6 +158,7 @@ void session_create(struct pool *pool, int fd)
     session_forget_state(session);
     transport_open(&session->transport, loop, fd, session_on_readable, session_on_writable,
                    session);
+    transport_make_lazy(&session->transport);
     transport_want_read(&session->transport, true);
     TAILQ_INSERT_TAIL(&pool->sessions, session, link);
     stats_count(&loop->stats, clients_accepted);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/buffer.h>
+
 #include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
@@ -346,12 +348,35 @@ static void end_of_input(struct session *session, enum transport_outcome outcome
     after_input(session);
 }
 
+/* Bytes of requests that are left in the kernel until a reply is on its way. */
+#define LAZY_LEN_MAX 2048
+
+/* Whether writing a reply will soon wake the client anyway, and tell if it has gone. */
+static bool is_reply_near(const struct session *session)
+{
+    bool is_owed = session->outstanding > 0 || evbuffer_get_length(session->out) > 0;
+    return is_owed && session->stops == 0 && session->in_len == 0 && session->lease == NULL &&
+           !session->is_deaf && !session_is_silent(session);
+}
+
+/* Take what was read out of the kernel, unless it is little and a reply will do so. */
+static void settle_with_kernel(struct session *session, size_t count, bool is_closed)
+{
+    bool is_near = is_reply_near(session);
+    if (!is_near || session->transport.peeked > LAZY_LEN_MAX) {
+        transport_consume(&session->transport);
+    }
+    if (!is_near || count == LOOP_SCRATCH_CAP || is_closed) {
+        transport_rearm(&session->transport);
+    }
+}
+
 void session_on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct session *session = arg;
     char *scratch = session->pool->context.loop->scratch;
     size_t count = 0;
-    (void)fd, (void)what;
+    (void)fd;
     enum transport_outcome outcome =
         transport_read(&session->transport, scratch, LOOP_SCRATCH_CAP, &count);
     if (outcome == TRANSPORT_AGAIN) {
@@ -372,6 +397,9 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg)
     } else {
         keep(session, scratch, count);
         take_kept(session);
+    }
+    if (!session->is_dead) {
+        settle_with_kernel(session, count, what & EV_CLOSED);
     }
     after_input(session);
 }

@@ -58,6 +58,7 @@ static void go_deaf(struct session *session)
     session->is_deaf = true;
     evbuffer_drain(session->out, evbuffer_get_length(session->out));
     transport_want_write(&session->transport, false);
+    transport_rearm(&session->transport);
     if (session_is_tunnel(session)) {
         session_close(session, "the client has gone");
     }
@@ -72,6 +73,7 @@ static void write_out(struct session *session)
                                   evbuffer_get_length(session->out), &written);
         evbuffer_drain(session->out, written);
     }
+    transport_consume(&session->transport); /* now that the client is awake anyway */
     if (outcome == TRANSPORT_FAILED) {
         go_deaf(session);
     } else {

@@ -20,13 +20,57 @@ void transport_open(struct transport *transport, struct loop *loop, int fd,
     transport->fd = fd;
     transport->is_reading = false;
     transport->is_writing = false;
+    transport->is_lazy = false;
+    transport->peeked = 0;
     event_assign(&transport->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, arg);
     event_assign(&transport->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, on_writable, arg);
+}
+
+void transport_make_lazy(struct transport *transport)
+{
+    static const int from_the_beginning = 0;
+    int family = 0;
+    socklen_t len = sizeof family;
+    struct event *read_event = &transport->read_event;
+    struct event *write_event = &transport->write_event;
+    bool is_unix =
+        getsockopt(transport->fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 && family == AF_UNIX;
+    /* each look begins where the last one ended */
+    if (!is_unix || setsockopt(transport->fd, SOL_SOCKET, SO_PEEK_OFF, &from_the_beginning,
+                               sizeof from_the_beginning) != 0) {
+        return;
+    }
+    transport->is_lazy = true;
+    event_assign(read_event, event_get_base(read_event), transport->fd,
+                 EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, event_get_callback(read_event),
+                 event_get_callback_arg(read_event));
+    event_assign(write_event, event_get_base(write_event), transport->fd,
+                 EV_WRITE | EV_ET | EV_PERSIST, event_get_callback(write_event),
+                 event_get_callback_arg(write_event));
+}
+
+void transport_consume(struct transport *transport)
+{
+    char taken[4096];
+    while (transport->peeked > 0) {
+        size_t most = transport->peeked < sizeof taken ? transport->peeked : sizeof taken;
+        ssize_t got = recv(transport->fd, taken, most, 0);
+        transport->peeked = got > 0 ? transport->peeked - (size_t)got : 0;
+    }
+}
+
+void transport_rearm(struct transport *transport)
+{
+    if (transport->is_lazy && transport->is_reading) {
+        transport_want_read(transport, false);
+        transport_want_read(transport, true);
+    }
 }
 
 void transport_close(struct transport *transport)
 {
     if (transport->fd >= 0) {
+        transport_consume(transport); /* or the peer would be told of a reset */
         transport_want_read(transport, false);
         transport_want_write(transport, false);
         close(transport->fd);
@@ -74,8 +118,9 @@ static enum transport_outcome failure(void)
 enum transport_outcome transport_read(struct transport *transport, void *to, size_t cap,
                                       size_t *count)
 {
-    ssize_t got = recv(transport->fd, to, cap, 0);
+    ssize_t got = recv(transport->fd, to, cap, transport->is_lazy ? MSG_PEEK : 0);
     *count = got > 0 ? (size_t)got : 0;
+    transport->peeked += transport->is_lazy ? *count : 0;
     if (got < 0) {
         return failure();
     }

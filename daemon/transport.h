@@ -1,7 +1,14 @@
 /* Bytes in, bytes out: a connected stream and its two events. Knows nothing of RESP.
  *
  * The read event stands while its owner wants to read; the write event only while the kernel takes
- * no more, because arming it costs a system call. */
+ * no more, because arming it costs a system call.
+ *
+ * On a Unix socket, taking bytes out of the kernel wakes the peer that waits for its reply, for
+ * nothing: it might want to write. That wake-up costs more than all the rest of a small request. A
+ * transport opened as lazy therefore only looks at the bytes (MSG_PEEK) and takes them with
+ * transport_consume, which its owner calls when the reply is on its way and the peer is awake. Its
+ * events tell of changes, not of states, and a change may pass unseen beside another: an owner that
+ * is not about to write, which would fail if the peer has gone, looks again (transport_rearm). */
 #ifndef TRANSPORT_H
 #define TRANSPORT_H
 
@@ -25,6 +32,8 @@ struct transport {
     int fd; /* -1: closed */
     bool is_reading;
     bool is_writing;
+    bool is_lazy;
+    size_t peeked; /* bytes looked at and not taken yet */
     struct event read_event;
     struct event write_event;
 };
@@ -32,6 +41,15 @@ struct transport {
 /* Take the descriptor, which must not block. Callbacks get arg; neither event is armed yet. */
 void transport_open(struct transport *transport, struct loop *loop, int fd,
                     event_callback_fn on_readable, event_callback_fn on_writable, void *arg);
+
+/* Make a transport just opened on a Unix socket lazy. Nothing happens on another one. */
+void transport_make_lazy(struct transport *transport);
+
+/* Take what has been looked at out of the kernel. */
+void transport_consume(struct transport *transport);
+
+/* More may be there than was read: have the read event tell again. */
+void transport_rearm(struct transport *transport);
 
 /* Close it; a closed one stays closed. */
 void transport_close(struct transport *transport);

@@ -44,6 +44,35 @@ static bool has_number(const char *reply, int number)
     return reply[0] == ':' && atoi(reply + 1) == number;
 }
 
+/* A client that goes without having read a reply leaves an error behind, and what it sent last is
+ * there as well: three pieces of news at once. */
+static void what_is_sent_with_the_last_breath_hides_no_end(void)
+{
+    NEEDS_DAEMON;
+    static const char *const lasts[] = {"PING\r\n",
+                                        "GET k\r\n",
+                                        "GET k\r\nGET",
+                                        "BLPOP missing 0\r\n",
+                                        "SUBSCRIBE c\r\n",
+                                        "CLIENT REPLY OFF\r\nGET k\r\n",
+                                        "WATCH k\r\n",
+                                        "MULTI\r\n",
+                                        "MULTI\r\nSET k v\r\nEXEC\r\n"};
+    start("");
+    struct client *one = session();
+    for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
+        struct client *hasty = session();
+        client_send(hasty, "PING");
+        client_wait_readable(hasty);
+        process_freeze(&pooler->process);
+        client_send_bytes(hasty, lasts[i], strlen(lasts[i]));
+        client_close(hasty);
+        process_thaw(&pooler->process);
+        EXPECT_CALL(one, "PING", "+PONG\r\n");
+        client_wait_listed(one, " cmd=", 1);
+    }
+}
+
 /* ------------------------------------------------------------------------------ large requests */
 
 enum {
@@ -343,6 +372,8 @@ static void what_waits_for_a_server_is_bounded_in_bytes(void)
 }
 
 static const struct test_case cases[] = {
+    {"what is sent with the last breath hides no end",
+     what_is_sent_with_the_last_breath_hides_no_end},
     {"an upload cut off gives its connection back", an_upload_cut_off_gives_its_connection_back},
     {"an upload that stands still is closed", an_upload_that_stands_still_is_closed},
     {"all that came before the end is counted", all_that_came_before_the_end_is_counted},

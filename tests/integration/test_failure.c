@@ -66,13 +66,10 @@ enum {
     INCREMENTS = SESSIONS * (BEFORE + FROZEN)
 };
 
-static void send_increments(struct client *const clients[], int count)
+static void send_increments(struct client *const clients[], int count, const char *request)
 {
     for (int i = 0; i < SESSIONS * count; i++) {
-        client_send(clients[i % SESSIONS], "INCR n");
-    }
-    for (int i = 0; i < SESSIONS; i++) {
-        client_wait_consumed(clients[i]);
+        client_send(clients[i % SESSIONS], "%s", request);
     }
 }
 
@@ -88,9 +85,10 @@ static void a_killed_server_counts_every_increment_once(void)
     for (int i = 0; i < SESSIONS; i++) {
         clients[i] = session();
     }
-    send_increments(clients, BEFORE);
+    send_increments(clients, BEFORE, "INCR n");
     server_freeze(server);
-    send_increments(clients, FROZEN);
+    send_increments(clients, FROZEN, "INCRBY n 1");
+    client_wait_listed(session(), " cmd=incrby ", SESSIONS);
     server_kill(server);
     for (int i = 0; i < INCREMENTS; i++) {
         const char *reply = client_read(clients[i % SESSIONS])->data;
@@ -117,8 +115,7 @@ static void what_was_not_sent_waits_for_the_server(void)
     server_kill(server);
     client_send(one, "SET k v");
     client_send(late, "SET other v");
-    client_wait_consumed(one);
-    client_wait_consumed(late);
+    client_wait_listed(session(), " cmd=set ", 2);
     server_restart(server, NULL);
     EXPECT_REPLY(one, "+OK\r\n");
     EXPECT_REPLY(late, "+OK\r\n");

@@ -376,6 +376,40 @@ void client_wait_consumed(struct client *client)
     }
 }
 
+void client_wait_readable(struct client *client)
+{
+    struct pollfd readable = {.fd = client->fd, .events = POLLIN};
+    if (poll(&readable, 1, (int)patience_ms()) != 1) {
+        give_up(__FILE__, __LINE__, client, "nothing to read");
+    }
+}
+
+struct listing {
+    struct client *client;
+    const char *text;
+    int count;
+};
+
+static bool is_listed(void *what)
+{
+    const struct listing *listing = what;
+    int count = 0;
+    const char *at = client_call(listing->client, "CLIENT LIST")->data;
+    while ((at = strstr(at, listing->text)) != NULL) {
+        at += strlen(listing->text);
+        count++;
+    }
+    return count == listing->count;
+}
+
+void client_wait_listed(struct client *client, const char *text, int count)
+{
+    struct listing listing = {client, text, count};
+    if (!wait_until(is_listed, &listing, patience_ms())) {
+        give_up(__FILE__, __LINE__, client, text);
+    }
+}
+
 const struct bytes *client_call(struct client *client, const char *format, ...)
 {
     char words[4096];

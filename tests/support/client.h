@@ -56,8 +56,12 @@ size_t client_fill(struct client *client, const char *data, size_t len);
 /* Whether the socket takes bytes within timeout_ms. */
 bool client_is_writable(struct client *client, int timeout_ms);
 
-/* Wait until the other side has read all that was sent. Unix sockets only. */
+/* Wait until the other side has taken all that was sent out of the kernel. Unix sockets only. The
+ * daemon leaves small requests there until it answers them. */
 void client_wait_consumed(struct client *client);
+
+/* Wait until there is something to read, and leave it there. */
+void client_wait_readable(struct client *client);
 
 /* Read whatever is there now without waiting; returns how many bytes are kept. */
 size_t client_gather(struct client *client);
@@ -70,6 +74,9 @@ bool client_try_read(struct client *client, int64_t timeout_ms);
 
 /* Take everything up to the other side's close. */
 const struct bytes *client_read_all(struct client *client);
+
+/* Ask for CLIENT LIST until so many lines of it contain the text. */
+void client_wait_listed(struct client *client, const char *text, int count);
 
 /* Take one reply that is an integer. */
 int64_t client_read_number(struct client *client);

@@ -158,6 +158,18 @@ void process_signal(struct process *process, int signal_number)
     }
 }
 
+void process_freeze(struct process *process)
+{
+    siginfo_t stopped;
+    process_signal(process, SIGSTOP);
+    waitid(P_PID, (id_t)process->pid, &stopped, WSTOPPED);
+}
+
+void process_thaw(struct process *process)
+{
+    process_signal(process, SIGCONT);
+}
+
 bool process_has_ended(struct process *process)
 {
     if (process->pid > 0 && waitpid(process->pid, &process->status, WNOHANG) == process->pid) {

@@ -158,12 +158,12 @@ void server_stop(struct server *server)
 
 void server_freeze(struct server *server)
 {
-    process_signal(&server->process, SIGSTOP);
+    process_freeze(&server->process);
 }
 
 void server_thaw(struct server *server)
 {
-    process_signal(&server->process, SIGCONT);
+    process_thaw(&server->process);
 }
 
 struct client *server_client(struct server *server)
