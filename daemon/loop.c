@@ -22,10 +22,43 @@ static struct evdns_base *make_resolver(struct event_base *base)
     return dns;
 }
 
+/* Run the tasks queued so far, up to a marker behind them; what they queue in the same phase waits
+ * for the next turn. One list throughout, so that a task may cancel any other. */
+static void run_phase(struct loop *loop, enum loop_phase phase)
+{
+    struct loop_tasks *tasks = &loop->tasks[phase];
+    struct loop_task *task;
+    TAILQ_INSERT_TAIL(tasks, &loop->marker, next);
+    while ((task = TAILQ_FIRST(tasks)) != &loop->marker) {
+        TAILQ_REMOVE(tasks, task, next);
+        task->is_queued = false;
+        task->run(task);
+    }
+    TAILQ_REMOVE(tasks, &loop->marker, next);
+}
+
+static void expect_soon(struct loop *loop)
+{
+    static const struct timeval delay = {0, LOOP_SOON_MS * 1000};
+    if (!evtimer_pending(&loop->soon, NULL)) {
+        evtimer_add(&loop->soon, &delay);
+    }
+}
+
+static void on_soon(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *loop = arg;
+    (void)fd, (void)what;
+    run_phase(loop, LOOP_SOON);
+    if (!TAILQ_EMPTY(&loop->tasks[LOOP_SOON])) {
+        expect_soon(loop);
+    }
+}
+
 bool loop_init(struct loop *loop)
 {
     *loop = (struct loop){0};
-    for (int phase = 0; phase < LOOP_PHASES; phase++) {
+    for (int phase = 0; phase < LOOP_LISTS; phase++) {
         TAILQ_INIT(&loop->tasks[phase]);
     }
     struct event_config *config = event_config_new();
@@ -38,6 +71,9 @@ bool loop_init(struct loop *loop)
     loop->spinning.is_possible = sysconf(_SC_NPROCESSORS_ONLN) > 1;
     loop->scratch = malloc(LOOP_SCRATCH_CAP);
     loop->dns = loop->base == NULL ? NULL : make_resolver(loop->base);
+    if (loop->base != NULL) {
+        evtimer_assign(&loop->soon, loop->base, on_soon, loop);
+    }
     if (loop->scratch == NULL || loop->dns == NULL) {
         loop_finish(loop);
         errno = ENOMEM;
@@ -52,25 +88,11 @@ void loop_finish(struct loop *loop)
         evdns_base_free(loop->dns, 0);
     }
     if (loop->base != NULL) {
+        evtimer_del(&loop->soon);
         event_base_free(loop->base);
     }
     free(loop->scratch);
     *loop = (struct loop){0};
-}
-
-/* Run the tasks queued so far, up to a marker behind them; what they queue in the same phase waits
- * for the next turn. One list throughout, so that a task may cancel any other. */
-static void run_phase(struct loop *loop, enum loop_phase phase)
-{
-    struct loop_tasks *tasks = &loop->tasks[phase];
-    struct loop_task *task;
-    TAILQ_INSERT_TAIL(tasks, &loop->marker, next);
-    while ((task = TAILQ_FIRST(tasks)) != &loop->marker) {
-        TAILQ_REMOVE(tasks, task, next);
-        task->is_queued = false;
-        task->run(task);
-    }
-    TAILQ_REMOVE(tasks, &loop->marker, next);
 }
 
 static bool has_tasks(const struct loop *loop)
@@ -173,6 +195,9 @@ void loop_defer(struct loop *loop, struct loop_task *task)
     if (!task->is_queued) {
         task->is_queued = true;
         TAILQ_INSERT_TAIL(&loop->tasks[task->phase], task, next);
+        if (task->phase == LOOP_SOON) {
+            expect_soon(loop);
+        }
     }
 }
 

@@ -6,6 +6,8 @@
  *
  *   events ... -> RESUME (clients go on reading) -> SEND (upstreams write) -> DELIVER (clients are
  *   written to) -> BURY (what died is freed; nothing refers to it any more)
+ *
+ * What nobody waits for is left for later instead (SOON).
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -14,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+#include <event2/event_struct.h>
 
 #include "daemon/stats.h"
 
@@ -25,10 +29,16 @@ enum loop_phase {
     LOOP_SEND,
     LOOP_DELIVER,
     LOOP_BURY,
-    LOOP_PHASES
+    LOOP_PHASES, /* of a turn's end */
+    LOOP_SOON = LOOP_PHASES,
+    LOOP_LISTS
 };
 
-/* Something to be done at the turn's end, once however often it is asked for. Lives in its owner.
+/* Until a task of LOOP_SOON runs. */
+#define LOOP_SOON_MS 50
+
+/* Something to be done at the turn's end or soon, once however often it is asked for. Lives in its
+ * owner.
  */
 struct loop_task {
     TAILQ_ENTRY(loop_task) next;
@@ -55,8 +65,9 @@ struct spinning {
 struct loop {
     struct event_base *base;
     struct evdns_base *dns;
-    struct loop_tasks tasks[LOOP_PHASES];
+    struct loop_tasks tasks[LOOP_LISTS];
     struct loop_task marker; /* stands behind what is due in the phase that runs */
+    struct event soon;       /* due when there are tasks of LOOP_SOON */
     bool is_stopped;
     struct spinning spinning;
     struct stats stats;
@@ -84,7 +95,8 @@ void loop_note_speaker(struct loop *loop, const void *speaker);
 void loop_task_init(struct loop_task *task, enum loop_phase phase,
                     void (*run)(struct loop_task *task));
 
-/* Have the task run at the end of this turn, or of the next one if its phase is over. */
+/* Have the task run at the end of this turn, or of the next one if its phase is over; one of
+ * LOOP_SOON within LOOP_SOON_MS. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 
 /* Take back a task that is queued. */

@@ -73,7 +73,7 @@ static void write_out(struct session *session)
                                   evbuffer_get_length(session->out), &written);
         evbuffer_drain(session->out, written);
     }
-    transport_consume(&session->transport); /* now that the client is awake anyway */
+    transport_consume_much(&session->transport);
     if (outcome == TRANSPORT_FAILED) {
         go_deaf(session);
     } else {

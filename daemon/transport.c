@@ -9,10 +9,24 @@
 
 #include <event2/buffer.h>
 
-#include "daemon/loop.h"
+#include "daemon/container.h"
 
 /* Pieces handed to the kernel in one call. */
 #define PIECES_MAX 64
+
+/* What may be left in the kernel after a reply: so many requests, and so many bytes of them. With
+ * the next one they fit the smallest buffer a peer can have (4608 bytes, of which a small message
+ * costs 768), so that one which blocks does not wait for us. One which polls may, with a buffer
+ * below 12 KiB; it waits LOOP_SOON_MS at most. */
+enum {
+    LEFT_LOOKS_MAX = 3,
+    LEFT_LEN_MAX = 256
+};
+
+static void on_soon(struct loop_task *task)
+{
+    transport_consume(container_of(task, struct transport, taking));
+}
 
 void transport_open(struct transport *transport, struct loop *loop, int fd,
                     event_callback_fn on_readable, event_callback_fn on_writable, void *arg)
@@ -21,7 +35,10 @@ void transport_open(struct transport *transport, struct loop *loop, int fd,
     transport->is_reading = false;
     transport->is_writing = false;
     transport->is_lazy = false;
+    transport->looks = 0;
     transport->peeked = 0;
+    transport->loop = loop;
+    loop_task_init(&transport->taking, LOOP_SOON, on_soon);
     event_assign(&transport->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, arg);
     event_assign(&transport->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, on_writable, arg);
 }
@@ -52,10 +69,18 @@ void transport_make_lazy(struct transport *transport)
 void transport_consume(struct transport *transport)
 {
     char taken[4096];
+    transport->looks = 0;
     while (transport->peeked > 0) {
         size_t most = transport->peeked < sizeof taken ? transport->peeked : sizeof taken;
         ssize_t got = recv(transport->fd, taken, most, 0);
         transport->peeked = got > 0 ? transport->peeked - (size_t)got : 0;
+    }
+}
+
+void transport_consume_much(struct transport *transport)
+{
+    if (transport->looks > LEFT_LOOKS_MAX || transport->peeked > LEFT_LEN_MAX) {
+        transport_consume(transport);
     }
 }
 
@@ -71,6 +96,7 @@ void transport_close(struct transport *transport)
 {
     if (transport->fd >= 0) {
         transport_consume(transport); /* or the peer would be told of a reset */
+        loop_cancel(transport->loop, &transport->taking);
         transport_want_read(transport, false);
         transport_want_write(transport, false);
         close(transport->fd);
@@ -120,7 +146,11 @@ enum transport_outcome transport_read(struct transport *transport, void *to, siz
 {
     ssize_t got = recv(transport->fd, to, cap, transport->is_lazy ? MSG_PEEK : 0);
     *count = got > 0 ? (size_t)got : 0;
-    transport->peeked += transport->is_lazy ? *count : 0;
+    if (transport->is_lazy && got > 0) {
+        transport->looks++;
+        transport->peeked += *count;
+        loop_defer(transport->loop, &transport->taking);
+    }
     if (got < 0) {
         return failure();
     }

@@ -5,10 +5,14 @@
  *
  * On a Unix socket, taking bytes out of the kernel wakes the peer that waits for its reply, for
  * nothing: it might want to write. That wake-up costs more than all the rest of a small request. A
- * transport opened as lazy therefore only looks at the bytes (MSG_PEEK) and takes them with
- * transport_consume, which its owner calls when the reply is on its way and the peer is awake. Its
- * events tell of changes, not of states, and a change may pass unseen beside another: an owner that
- * is not about to write, which would fail if the peer has gone, looks again (transport_rearm). */
+ * transport opened as lazy therefore only looks at the bytes (MSG_PEEK) and takes those of several
+ * requests together, when its owner has just written and the peer is awake (transport_consume_much)
+ * or at once, when no reply is near (transport_consume). What is left is taken soon in any case:
+ * a peer with a tiny buffer may wait for it.
+ *
+ * The events of a lazy transport tell of changes, not of states, and a change may pass unseen
+ * beside another: an owner that is not about to write, which would fail if the peer has gone, looks
+ * again (transport_rearm). */
 #ifndef TRANSPORT_H
 #define TRANSPORT_H
 
@@ -18,8 +22,9 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "daemon/loop.h"
+
 struct evbuffer;
-struct loop;
 
 enum transport_outcome {
     TRANSPORT_OK,
@@ -33,7 +38,10 @@ struct transport {
     bool is_reading;
     bool is_writing;
     bool is_lazy;
-    size_t peeked; /* bytes looked at and not taken yet */
+    unsigned looks; /* since bytes were taken */
+    size_t peeked;  /* bytes looked at and not taken yet */
+    struct loop *loop;
+    struct loop_task taking;
     struct event read_event;
     struct event write_event;
 };
@@ -47,6 +55,9 @@ void transport_make_lazy(struct transport *transport);
 
 /* Take what has been looked at out of the kernel. */
 void transport_consume(struct transport *transport);
+
+/* The same while the peer is awake, and only when it is worth a system call. */
+void transport_consume_much(struct transport *transport);
 
 /* More may be there than was read: have the read event tell again. */
 void transport_rearm(struct transport *transport);

@@ -172,6 +172,23 @@ static void a_task_that_cancels_what_it_deferred_leaves_nothing(void)
     EXPECT_TURN("");
 }
 
+static void what_is_left_for_soon_runs_by_itself(void)
+{
+    begin("443");
+    scribes[0].again = 1;
+    defer_all("abab");
+    EXPECT_TURN("");
+    scribes[0].defers = &scribes[2];
+    scribes[2].stops = true;
+    loop_run(&loop);
+    expect_bytes(__FILE__, __LINE__, "turn", written.data, written.len, "abc", 3);
+    written.len = 0;
+    EXPECT(scribes[0].task.is_queued);
+    loop_run(&loop);
+    expect_bytes(__FILE__, __LINE__, "turn", written.data, written.len, "ac", 2);
+    EXPECT(!scribes[0].task.is_queued);
+}
+
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -232,6 +249,7 @@ static const struct test_case cases[] = {
     {"a task may cancel any other from within", a_task_may_cancel_any_other_from_within},
     {"a task that cancels what it deferred leaves nothing",
      a_task_that_cancels_what_it_deferred_leaves_nothing},
+    {"what is left for soon runs by itself", what_is_left_for_soon_runs_by_itself},
     {"what an event defers runs at the end of its turn",
      what_an_event_defers_runs_at_the_end_of_its_turn},
     {"the loop stops after the turn and can run again",
