@@ -119,6 +119,13 @@ enum fr_frame fr_reply_scan(struct fr_reply *reply, const char *data, size_t len
 /* Whether a frame has begun and not ended. */
 bool fr_reply_is_open(const struct fr_reply *reply);
 
+/* Take one bulk string that lies at *at whole, before end, and step over it. False: there is
+ * something else, and *at stays. For looking into a complete reply. */
+bool fr_bulk_take(const char **at, const char *end, struct fr_word *bulk);
+
+/* The same for an integer, which in RESP is ":NUMBER". */
+bool fr_integer_take(const char **at, const char *end, int64_t *number);
+
 /* Whether a complete reply's first bytes are these (a literal). */
 #define FR_REPLY_BEGINS(reply, text)                                                               \
     ((reply)->head_len >= sizeof(text) - 1 && memcmp((reply)->head, text, sizeof(text) - 1) == 0)

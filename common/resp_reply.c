@@ -204,3 +204,36 @@ enum fr_frame fr_reply_scan(struct fr_reply *reply, const char *data, size_t len
     }
     return fr_reply_is_open(reply) ? FR_FRAME_MORE : FR_FRAME_DONE;
 }
+
+/* -------------------------------------------------------------------- looking into a whole reply
+ */
+
+/* Read the number of a line of this type at *at, and step over the line. */
+static bool take_line(const char **at, const char *end, char type, int64_t *number)
+{
+    const char *line = *at;
+    const char *cr = line < end ? memchr(line, '\r', (size_t)(end - line)) : NULL;
+    if (cr == NULL || end - cr < 2 || line[0] != type ||
+        !fr_parse_int64(line + 1, (size_t)(cr - line - 1), number)) {
+        return false;
+    }
+    *at = cr + 2;
+    return true;
+}
+
+bool fr_bulk_take(const char **at, const char *end, struct fr_word *bulk)
+{
+    const char *data = *at;
+    int64_t len = 0;
+    if (!take_line(&data, end, '$', &len) || len < 0 || end - data < 2 || len > end - data - 2) {
+        return false;
+    }
+    *bulk = (struct fr_word){data, (size_t)len};
+    *at = data + len + 2;
+    return true;
+}
+
+bool fr_integer_take(const char **at, const char *end, int64_t *number)
+{
+    return take_line(at, end, ':', number);
+}
