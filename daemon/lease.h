@@ -43,7 +43,8 @@ enum lease_tag {
     TAG_WATCH,
     TAG_UNWATCH,
     TAG_PUBSUB,
-    TAG_REDIRECT
+    TAG_REDIRECT,
+    TAG_COUNTED /* nothing: its reply counts subscribers */
 };
 
 /* Who has a connection lent. Embedded. */

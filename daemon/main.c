@@ -332,6 +332,7 @@ static void make_house(struct daemon *daemon)
     for (size_t i = 0; i < prefix_count; i++) {
         daemon->prefixes[i].house = &daemon->house;
         daemon->prefixes[i].index = (int)i;
+        audience_init(&daemon->prefixes[i].audience);
     }
 }
 
@@ -420,6 +421,9 @@ static void free_daemon(struct daemon *daemon)
         event_base_free(daemon->base);
     }
     close(daemon->end_fd);
+    for (size_t i = 0; daemon->prefixes != NULL && i < daemon->settings->prefix_count; i++) {
+        audience_finish(&daemon->prefixes[i].audience);
+    }
     free(daemon->workers);
     free(daemon->prefixes);
     free(daemon->house.mailboxes);

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "daemon/hub.h"
 #include "daemon/lane.h"
 #include "daemon/lease.h"
 
@@ -17,6 +18,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     lanes_close_idle(pool);
     leases_close_idle(pool);
+    hubs_close_idle(pool);
     pool->on_tick(pool);
 }
 
@@ -42,6 +44,7 @@ void pool_finish(struct pool *pool)
     event_del(&pool->tick);
     lanes_close_all(pool);
     leases_close_all(pool);
+    hubs_close_all(pool);
 }
 
 /* Whether a word of "deny" or "allow" names this command: itself, or the container it is in. */

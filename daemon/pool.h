@@ -10,11 +10,13 @@
 #include <event2/event_struct.h>
 
 #include "common/command.h"
+#include "daemon/audience.h"
 #include "daemon/identity.h"
 #include "daemon/quota.h"
 #include "daemon/settings.h"
 #include "daemon/upstream.h"
 
+struct hub;
 struct lane;
 struct lease;
 struct lease_waiter;
@@ -37,6 +39,7 @@ struct prefix {
     struct house *house;
     int index; /* among the prefixes */
     struct quota quotas[QUOTA_KINDS];
+    struct audience audience;
 };
 
 TAILQ_HEAD(lease_list, lease);
@@ -48,6 +51,7 @@ struct pool {
     struct prefix *prefix;
     int worker;                    /* number of the worker it belongs to */
     struct lane *lanes;            /* hash by route */
+    struct hub *hubs;              /* hash by identity */
     struct lease_list idle_leases; /* longest idle first */
     int64_t idle_lease_count;
     struct lease_waiter_list waiters[QUOTA_KINDS];

@@ -234,6 +234,9 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
     if (ends_something(tag) || (!is_harmless && !is_followed) || !call->is_whole) {
         session->is_barred = true;
     }
+    if (tag == TAG_NONE && session->lease->state != LEASE_QUEUEING) {
+        return session_send_leased(session, call, session_count_tag(session, call));
+    }
     return session_send_leased(session, call, (uint8_t)tag);
 }
 
@@ -347,6 +350,27 @@ static enum routed answer_wrong_count(struct session *session, const struct call
     return ROUTED;
 }
 
+/* Whether another user may come of it, as whom the server would have to be asked. */
+static bool asks_for_user(const struct session *session, const struct call *call)
+{
+    struct fr_words words = fr_words_begin(call->frame, call->len);
+    struct fr_word word;
+    bool is_found = call_is(call, FR_CMD_AUTH);
+    while (call_is(call, FR_CMD_HELLO) && fr_words_next(&words, &word)) {
+        is_found = is_found || word_is(&word, "AUTH");
+    }
+    return is_found && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
+}
+
+/* Its subscriptions were granted to the user it is. */
+static enum routed answer_subscribed(struct session *session, const struct call *call)
+{
+    stats_count(&session->pool->context.loop->stats, errors_pooldeny);
+    session_answer_error(session, "POOLDENY '%s' is denied while subscribed (setting \"pubsub\")",
+                         call->command->name);
+    return ROUTED;
+}
+
 static enum routed route_local(struct session *session, const struct call *call)
 {
     if (!session_is_quiet(session)) {
@@ -355,6 +379,9 @@ static enum routed route_local(struct session *session, const struct call *call)
     bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
     if (!is_queueing && !has_right_count(call)) {
         return answer_wrong_count(session, call);
+    }
+    if (session_uses_hub(session) && asks_for_user(session, call)) {
+        return answer_subscribed(session, call);
     }
     if (session->lease != NULL) {
         return local_with_lease(session, call);
@@ -374,7 +401,12 @@ static enum routed route_by_way(struct session *session, const struct call *call
 {
     enum way way = way_of(call);
     if (is_restricted(session, call, way)) {
-        return session_send_leased(session, call, TAG_NONE);
+        if (session_is_hub_restricted(session, call)) {
+            return session_route_restricted(session, call);
+        }
+        if (!session_uses_hub(session)) {
+            return session_send_leased(session, call, TAG_NONE);
+        }
     }
     if (way == WAY_LOCAL) {
         return route_local(session, call);
@@ -388,14 +420,19 @@ static enum routed route_by_way(struct session *session, const struct call *call
     if (may_be_block && block_find(session, call, &block)) {
         return block_send(session, call, &block);
     }
+    bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+    if (way == WAY_SUBSCRIBE && !is_queueing && session_subscribes_on_hub(session, call)) {
+        return session_ask_hub(session, call);
+    }
     if (session->lease == NULL) {
-        return way == WAY_SHARED ? session_send_shared(session, call, TAG_NONE)
-                                 : lease_and_send(session, call, way);
+        return way == WAY_SHARED
+                   ? session_send_shared(session, call, session_count_tag(session, call))
+                   : lease_and_send(session, call, way);
     }
     if ((way == WAY_STICKY || way == WAY_SUBSCRIBE) && !session_is_quiet(session)) {
         return ROUTE_LATER;
     }
-    if (way == WAY_SUBSCRIBE && session->lease->state == LEASE_QUEUEING) {
+    if (way == WAY_SUBSCRIBE && is_queueing) {
         return tunnel_and_send(session, call);
     }
     return send_on_lease(session, call, way);
@@ -477,6 +514,11 @@ static enum routed route_large(struct session *session, const struct call *call)
         return send_into_tunnel(session, call);
     }
     enum way way = way_of(call);
+    if (is_restricted(session, call, way) && session_is_hub_restricted(session, call) &&
+        !call_is(call, FR_CMD_PING)) {
+        session->stream = STREAM_SKIP;
+        return session_route_restricted(session, call);
+    }
     if (way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY || way == WAY_SUBSCRIBE) {
         return answer_too_big(session, call);
     }

@@ -82,6 +82,7 @@ static void bury(struct loop_task *task)
     loop_cancel(session->pool->context.loop, &session->resume);
     loop_cancel(session->pool->context.loop, &session->deliver);
     session_account(session, 0);
+    session_free_aside(session);
     evbuffer_free(session->out);
     free(session->address);
     free(session->local_address);
@@ -108,6 +109,7 @@ void session_forget_state(struct session *session)
 {
     const struct prefix_settings *settings = session->pool->context.settings;
     const struct identity *identity = first_identity(session->pool);
+    session_leave_hub(session);
     session_change_route(session, settings->server.db, 2, identity);
     identity_release(&session->pool->identities, identity);
     session_set_text(&session->user, NULL, 0);
@@ -151,6 +153,8 @@ void session_create(struct pool *pool, int fd)
     session->queued_db = -1;
     session->out = evbuffer_new();
     session_init_holder(session);
+    session_init_subscriber(session);
+    STAILQ_INIT(&session->recounts);
     loop_task_init(&session->resume, LOOP_RESUME, session_on_resume);
     loop_task_init(&session->deliver, LOOP_DELIVER, session_on_deliver);
     loop_task_init(&session->bury, LOOP_BURY, bury);
@@ -193,6 +197,7 @@ void session_close(struct session *session, const char *reason)
         lane_detach(session->lane);
         session->lane = NULL;
     }
+    session_leave_hub(session);
     session_end_lease(session);
     evbuffer_drain(session->out, evbuffer_get_length(session->out));
     session_account(session, 0);
@@ -277,8 +282,14 @@ static const char *overdue(const struct session *session)
     if (session->stream == STREAM_SEND && is_over(session->last_input_ms, settings->tx_idle_ms)) {
         return "idle in the middle of a request (setting \"tx_idle_ms\")";
     }
+    if (session->soft_since_ms != 0 &&
+        loop_now_ms() - session->soft_since_ms >= (uint64_t)settings->subscriber_soft_ms &&
+        settings->subscriber_soft_ms > 0) {
+        return "reads its messages too slowly (setting \"subscriber_soft_limit\")";
+    }
     if (session->lease == NULL) {
-        return is_idle && is_over(session->last_input_ms, settings->client_idle_ms)
+        return is_idle && !session_uses_hub(session) &&
+                       is_over(session->last_input_ms, settings->client_idle_ms)
                    ? "idle (setting \"client_idle_ms\")"
                    : NULL;
     }

@@ -22,6 +22,7 @@
 
 #include "common/command.h"
 #include "common/resp.h"
+#include "daemon/hub.h"
 #include "daemon/lane.h"
 #include "daemon/lease.h"
 #include "daemon/pool.h"
@@ -67,12 +68,12 @@ enum session_tag {
     TAG_LEASED = 0x80    /* stands on the lease */
 };
 
-/* Subscriptions of a session, as the server counts them. */
+/* Subscriptions of a session, as the server counts them: on the hub, or else on its lease. */
 struct subscriptions {
-    int64_t counts[3]; /* channels, patterns, shard channels */
-    bool is_asking;    /* a request for more or fewer is under way */
-    int asked;         /* which of them it is about */
-    uint32_t left;     /* acknowledgements to come; 0: until none of the kind is left */
+    int64_t counts[TOPIC_KINDS];
+    bool is_asking; /* a request for more or fewer is under way, on the lease */
+    int asked;      /* which of them it is about */
+    uint32_t left;  /* acknowledgements to come; 0: until none of the kind is left */
 };
 
 /* What a session waits for; made when it begins to. */
@@ -83,6 +84,10 @@ struct session_wait {
     struct upstream *upstream; /* of the lane */
     struct event timer;
 };
+
+struct session_aside;
+struct session_recount;
+STAILQ_HEAD(session_recounts, session_recount);
 
 struct session {
     struct reply_sink sink;
@@ -127,7 +132,16 @@ struct session {
     char *refusal; /* what the wait ended with instead of success: the line to answer */
     const struct fr_command *last_command;
 
+    /* publish/subscribe */
     struct subscriptions subscriptions;
+    struct subscriber subscriber; /* on the hub */
+    bool is_hub_silent;           /* the client wants no reply to its request on the hub */
+    bool is_reply_open;           /* a reply is being passed on in parts */
+    struct session_aside *aside;  /* messages that must wait for replies; or NULL */
+    struct session_recounts recounts;
+    uint32_t published; /* requests to publish sent, and answered, since it began */
+    uint32_t publish_answered;
+    uint64_t soft_since_ms; /* "subscriber_soft_limit" is passed since then; 0: it is not */
 
     /* tunnel */
     bool is_resetting; /* RESET was sent into the tunnel */
@@ -276,6 +290,24 @@ void session_end_lease(struct session *session);
 
 /* Whether the session has any subscription. */
 bool session_is_subscribed(const struct session *session);
+
+/* Whether SUBSCRIBE or one of its kin goes to the hub, and sending it there. */
+bool session_subscribes_on_hub(const struct session *session, const struct call *call);
+enum routed session_ask_hub(struct session *session, const struct call *call);
+
+/* Whether the session has subscriptions on the hub, or has asked it for some. */
+bool session_uses_hub(const struct session *session);
+
+/* Whether a request of a RESP2 session with subscriptions is not for it while it has them on the
+ * hub, and what becomes of it: PING is answered in another way, all else is refused. */
+bool session_is_hub_restricted(const struct session *session, const struct call *call);
+enum routed session_route_restricted(struct session *session, const struct call *call);
+
+/* Give up the subscriptions on the hub. */
+void session_leave_hub(struct session *session);
+
+/* How the reply to this request is to be corrected: TAG_COUNTED or TAG_NONE. */
+uint8_t session_count_tag(const struct session *session, const struct call *call);
 
 /* Send SUBSCRIBE or one of its kin on the lease. The session must be quiet. */
 enum routed session_send_subscription(struct session *session, const struct call *call);

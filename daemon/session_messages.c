@@ -1,5 +1,6 @@
-/* Publish/subscribe of a session: on a connection of its own, messages and acknowledgements are
- * told apart from replies, so that everything else goes on as usual beside them.
+/* Publish/subscribe of a session that has a connection of its own for it, with pubsub = lease or
+ * for invalidations: messages and acknowledgements are told apart from replies, so that everything
+ * else goes on as usual beside them.
  *
  * SUBSCRIBE and its kin are answered by one acknowledgement for each channel instead of one reply.
  * How many are to come is in the request, or for an unsubscription from everything in the
@@ -10,27 +11,21 @@
 
 #include <string.h>
 
-enum kind {
-    CHANNELS,
-    PATTERNS,
-    SHARDS
-};
-
 /* The frames of publish/subscribe by their first word. */
 static const struct frame_row {
     const char *begins; /* behind the type byte */
-    enum kind kind;
+    enum topic_kind kind;
     bool is_message;
 } rows[] = {
-    {"3\r\n$7\r\nmessage\r\n", CHANNELS, true},
-    {"4\r\n$8\r\npmessage\r\n", PATTERNS, true},
-    {"3\r\n$8\r\nsmessage\r\n", SHARDS, true},
-    {"3\r\n$9\r\nsubscribe\r\n", CHANNELS, false},
-    {"3\r\n$10\r\npsubscribe\r\n", PATTERNS, false},
-    {"3\r\n$10\r\nssubscribe\r\n", SHARDS, false},
-    {"3\r\n$11\r\nunsubscribe\r\n", CHANNELS, false},
-    {"3\r\n$12\r\npunsubscribe\r\n", PATTERNS, false},
-    {"3\r\n$12\r\nsunsubscribe\r\n", SHARDS, false},
+    {"3\r\n$7\r\nmessage\r\n", TOPIC_CHANNEL, true},
+    {"4\r\n$8\r\npmessage\r\n", TOPIC_PATTERN, true},
+    {"3\r\n$8\r\nsmessage\r\n", TOPIC_SHARD, true},
+    {"3\r\n$9\r\nsubscribe\r\n", TOPIC_CHANNEL, false},
+    {"3\r\n$10\r\npsubscribe\r\n", TOPIC_PATTERN, false},
+    {"3\r\n$10\r\nssubscribe\r\n", TOPIC_SHARD, false},
+    {"3\r\n$11\r\nunsubscribe\r\n", TOPIC_CHANNEL, false},
+    {"3\r\n$12\r\npunsubscribe\r\n", TOPIC_PATTERN, false},
+    {"3\r\n$12\r\nsunsubscribe\r\n", TOPIC_SHARD, false},
 };
 
 static const struct frame_row *find_row(const char *data, size_t len)
@@ -57,22 +52,23 @@ static int64_t read_count(const char *data, size_t len)
 bool session_is_subscribed(const struct session *session)
 {
     const struct subscriptions *held = &session->subscriptions;
-    return held->counts[CHANNELS] + held->counts[PATTERNS] + held->counts[SHARDS] > 0;
+    return held->counts[TOPIC_CHANNEL] + held->counts[TOPIC_PATTERN] + held->counts[TOPIC_SHARD] >
+           0;
 }
 
 /* Channels and patterns are counted together by the server, shard channels apart. */
-static void note_count(struct subscriptions *held, enum kind kind, int64_t count)
+static void note_count(struct subscriptions *held, enum topic_kind kind, int64_t count)
 {
-    if (kind == CHANNELS) {
-        count -= held->counts[PATTERNS];
-    } else if (kind == PATTERNS) {
-        count -= held->counts[CHANNELS];
+    if (kind == TOPIC_CHANNEL) {
+        count -= held->counts[TOPIC_PATTERN];
+    } else if (kind == TOPIC_PATTERN) {
+        count -= held->counts[TOPIC_CHANNEL];
     }
     held->counts[kind] = count;
 }
 
 /* Whether the request under way has all its acknowledgements with this one. */
-static bool ends_request(struct subscriptions *held, enum kind kind)
+static bool ends_request(struct subscriptions *held, enum topic_kind kind)
 {
     if (!held->is_asking || held->asked != (int)kind) {
         return false;
@@ -123,9 +119,9 @@ static void begin_request(struct session *session, const struct call *call)
     struct subscriptions *held = &session->subscriptions;
     const char *name = call->command->name;
     held->is_asking = true;
-    held->asked = name[0] == 'p' ? PATTERNS : CHANNELS;
+    held->asked = name[0] == 'p' ? TOPIC_PATTERN : TOPIC_CHANNEL;
     if (name[0] == 's' && (name[1] == 's' || strncmp(name, "sun", 3) == 0)) {
-        held->asked = SHARDS;
+        held->asked = TOPIC_SHARD;
     }
     held->left = call->argc - 1;
 }

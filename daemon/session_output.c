@@ -28,16 +28,31 @@ void session_account(struct session *session, size_t waiting)
     }
 }
 
+/* Messages come whether the client reads or not. */
+static void check_soft_limit(struct session *session, size_t waiting)
+{
+    int64_t limit = session->pool->context.settings->subscriber_soft_limit;
+    if (!session_is_subscribed(session) || waiting <= (uint64_t)limit) {
+        session->soft_since_ms = 0;
+    } else if (session->soft_since_ms == 0) {
+        session->soft_since_ms = loop_now_ms();
+    }
+}
+
 static void check_output(struct session *session)
 {
-    size_t waiting = evbuffer_get_length(session->out);
-    int64_t limit = session->pool->context.settings->reply_limit;
+    const struct prefix_settings *settings = session->pool->context.settings;
+    size_t waiting = evbuffer_get_length(session->out) + session_aside_len(session);
+    bool is_subscribed = session_is_subscribed(session);
+    int64_t limit = is_subscribed ? settings->subscriber_limit : settings->reply_limit;
     session_account(session, waiting);
+    check_soft_limit(session, waiting);
     if (waiting > (uint64_t)limit) {
-        log_info("client %" PRIu64 " %s: closed with %zu bytes unread (setting \"reply_limit\")",
-                 session->id, session->pool->context.settings->name, waiting);
+        const char *setting = is_subscribed ? "subscriber_limit" : "reply_limit";
+        log_info("client %" PRIu64 " %s: closed with %zu bytes unread (setting \"%s\")",
+                 session->id, settings->name, waiting, setting);
         stats_count(&session->pool->context.loop->stats, clients_closed_slow);
-        session_close(session, "reply_limit");
+        session_close(session, setting);
     } else if (waiting > OUTPUT_HIGH_WATER) {
         session_stop(session, STOP_OUTPUT);
         if (session->lease != NULL) {

@@ -30,4 +30,17 @@ void session_note_replies(struct session *session, unsigned count);
 bool session_take_frame(struct session *session, const char *data, size_t len);
 void session_note_refused_subscription(struct session *session);
 
+/* session_hub.c */
+void session_init_subscriber(struct session *session);
+void session_free_aside(struct session *session);
+size_t session_aside_len(const struct session *session);
+
+/* session_hub.c: a reply has ended: what waited for that is written. */
+void session_put_aside_back(struct session *session);
+
+/* session_counts.c: a request with TAG_COUNTED is sent, is answered, has failed. */
+void session_begin_recount(struct session *session, const struct call *call);
+void session_write_counted(struct session *session, const struct reply_part *part);
+void session_end_recount(struct session *session);
+
 #endif

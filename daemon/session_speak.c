@@ -107,10 +107,14 @@ void session_note_replies(struct session *session, unsigned count)
 static void on_reply(struct reply_sink *sink, const struct reply_part *part)
 {
     struct session *session = session_of_sink(sink);
-    if (!(part->slot->tag & TAG_SILENT)) {
+    if ((part->slot->tag & TAG_LEASE_MASK) == TAG_COUNTED) {
+        session_write_counted(session, part);
+    } else if (!(part->slot->tag & TAG_SILENT)) {
         session_write(session, part->data, part->len);
+        session->is_reply_open = !part->is_last;
     }
     if (part->is_last) {
+        session_put_aside_back(session);
         if (part->slot->tag != TAG_NONE && !session->is_dead) {
             note_reply(session, part);
         }
@@ -132,6 +136,10 @@ static void on_failure(struct reply_sink *sink, const struct slot *slot, const c
         session_write(session, error, strlen(error));
     }
     enum lease_tag tag = slot->tag & TAG_LEASE_MASK;
+    if (tag == TAG_COUNTED) {
+        session_end_recount(session);
+        session_put_aside_back(session);
+    }
     bool ends_state = tag == TAG_EXEC || tag == TAG_DISCARD || tag == TAG_UNWATCH;
     if (slot->tag & TAG_LEASED && session->lease != NULL && ends_state) {
         session->lease->state = LEASE_PLAIN; /* whether it ran or not, it is over */
@@ -432,6 +440,9 @@ void session_send_on(struct session *session, struct upstream *upstream, const s
                         .tag = tag,
                         .flags = (uint8_t)(flags | slot_flags(call, tag))};
     upstream_send(upstream, &slot, call->frame, call->len);
+    if ((tag & TAG_LEASE_MASK) == TAG_COUNTED) {
+        session_begin_recount(session, call);
+    }
     note_sent(session);
 }
 
@@ -467,9 +478,11 @@ void session_end_lease(struct session *session)
         session->stops &= ~(unsigned)STOP_ROOM;
         session->queued_db = -1;
         session->redirects_to = 0;
-        lease->is_dirty =
-            lease->is_dirty || session->subscriptions.is_asking || session_is_subscribed(session);
-        session->subscriptions = (struct subscriptions){0};
+        if (!session_uses_hub(session)) {
+            lease->is_dirty = lease->is_dirty || session->subscriptions.is_asking ||
+                              session_is_subscribed(session);
+            session->subscriptions = (struct subscriptions){0};
+        }
         lease_release(lease);
     }
 }
@@ -539,7 +552,9 @@ static void on_tunnel(struct lease_holder *holder, const char *data, size_t len)
 {
     struct session *session = session_of_holder(holder);
     session_write(session, data, len);
-    if (is_reset_reply(session, data, len)) {
+    bool is_reset = is_reset_reply(session, data, len);
+    session_put_aside_back(session);
+    if (is_reset) {
         session->lease->is_dirty = true;
         session_end_lease(session);
         session_forget_state(session);

@@ -28,6 +28,18 @@ enum loading_policy {
     LOADING_PASS,
     LOADING_WAIT
 };
+enum pubsub_policy {
+    PUBSUB_HUB,
+    PUBSUB_LEASE
+};
+enum hub_loss_policy {
+    HUB_LOSS_CLOSE,
+    HUB_LOSS_RESUBSCRIBE
+};
+enum publish_count_policy {
+    PUBLISH_COUNT_ADJUST,
+    PUBLISH_COUNT_SERVER
+};
 
 /* A list of words; items[count] is NULL. */
 struct word_list {
@@ -46,6 +58,9 @@ struct word_list {
 #define SETTING_TYPE_AUTH enum auth_policy
 #define SETTING_TYPE_LOSS enum loss_policy
 #define SETTING_TYPE_LOADING enum loading_policy
+#define SETTING_TYPE_PUBSUB enum pubsub_policy
+#define SETTING_TYPE_HUB_LOSS enum hub_loss_policy
+#define SETTING_TYPE_PUBLISH_COUNT enum publish_count_policy
 
 struct daemon_settings {
 #define DAEMON_SETTING(type, name, ...) SETTING_TYPE_##type name;

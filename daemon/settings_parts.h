@@ -29,6 +29,9 @@ enum value_type {
     VALUE_AUTH,
     VALUE_LOSS,
     VALUE_LOADING,
+    VALUE_PUBSUB,
+    VALUE_HUB_LOSS,
+    VALUE_PUBLISH_COUNT,
 };
 
 struct setting_row {

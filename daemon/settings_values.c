@@ -118,6 +118,11 @@ static const char *const auth_words[] = {[AUTH_UPSTREAM] = "upstream",
                                          NULL};
 static const char *const loss_words[] = {[LOSS_ERROR] = "error", [LOSS_CLOSE] = "close", NULL};
 static const char *const loading_words[] = {[LOADING_PASS] = "pass", [LOADING_WAIT] = "wait", NULL};
+static const char *const pubsub_words[] = {[PUBSUB_HUB] = "hub", [PUBSUB_LEASE] = "lease", NULL};
+static const char *const hub_loss_words[] = {
+    [HUB_LOSS_CLOSE] = "close", [HUB_LOSS_RESUBSCRIBE] = "resubscribe", NULL};
+static const char *const publish_count_words[] = {
+    [PUBLISH_COUNT_ADJUST] = "adjust", [PUBLISH_COUNT_SERVER] = "server", NULL};
 
 /* Types. */
 
@@ -143,6 +148,10 @@ static const struct type {
     [VALUE_AUTH] = {"word", read_word, sizeof(enum auth_policy), auth_words},
     [VALUE_LOSS] = {"word", read_word, sizeof(enum loss_policy), loss_words},
     [VALUE_LOADING] = {"word", read_word, sizeof(enum loading_policy), loading_words},
+    [VALUE_PUBSUB] = {"word", read_word, sizeof(enum pubsub_policy), pubsub_words},
+    [VALUE_HUB_LOSS] = {"word", read_word, sizeof(enum hub_loss_policy), hub_loss_words},
+    [VALUE_PUBLISH_COUNT] = {"word", read_word, sizeof(enum publish_count_policy),
+                             publish_count_words},
 };
 
 /* read_word stores any of the enums as an unsigned. */
@@ -150,6 +159,9 @@ _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum auth_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum loss_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum loading_policy) == sizeof(unsigned), "enum size");
+_Static_assert(sizeof(enum pubsub_policy) == sizeof(unsigned), "enum size");
+_Static_assert(sizeof(enum hub_loss_policy) == sizeof(unsigned), "enum size");
+_Static_assert(sizeof(enum publish_count_policy) == sizeof(unsigned), "enum size");
 
 bool value_read(const struct setting_row *row, const char *text, void *to, char *why,
                 size_t why_cap)

@@ -257,6 +257,9 @@ void upstream_pop_reply(struct upstream *upstream)
         upstream_lose(upstream, "the server answered what was not sent");
     } else {
         requests_pop(&upstream->requests, 1);
+        if (!upstream->has_replied) {
+            upstream_note_replied(upstream);
+        }
     }
 }
 

@@ -47,6 +47,7 @@ static inline void fixture_finish(void *what)
     loop_run_tasks(&it->loop);
     identity_release(&it->pool.identities, it->identity);
     EXPECT(it->pool.identities == NULL);
+    audience_finish(&it->prefix.audience);
     event_free(it->tick);
     loop_finish(&it->loop);
     settings_free(it->all_settings);
@@ -54,7 +55,7 @@ static inline void fixture_finish(void *what)
 
 static inline void fixture_load_settings(const char *url)
 {
-    char variable[300];
+    char variable[320];
     char *const environment[] = {variable, NULL};
     struct problems problems = {0};
     snprintf(variable, sizeof(variable), "REDIS_URL=%s", url);
@@ -75,6 +76,7 @@ static inline void fixture_begin_at(const char *url)
     fixture_load_settings(url != NULL ? url : peer_url(fixture.peer));
     fixture.house.worker_count = 1;
     fixture.prefix.house = &fixture.house;
+    audience_init(&fixture.prefix.audience);
     pool_init(&fixture.pool, &fixture.loop, &fixture.prefix, 0, fixture.settings, on_pool_tick);
     fixture.identity = identity_intern(&fixture.pool.identities, NULL, NULL);
     fixture.tick = event_new(fixture.loop.base, -1, EV_PERSIST, on_fixture_tick, NULL);
