@@ -47,8 +47,10 @@ static struct audience *audience_for(const struct session *session)
 
 uint8_t session_count_tag(const struct session *session, const struct call *call)
 {
-    const struct counting *counting = call->is_whole ? find(call) : NULL;
-    if (counting == NULL) {
+    const struct counting *counting = find(call);
+    bool is_known =
+        counting != NULL && (counting->is_publish ? call->word_count > 1 : call->is_whole);
+    if (!is_known) {
         return TAG_NONE;
     }
     bool is_adjusted = session->pool->context.settings->publish_count == PUBLISH_COUNT_ADJUST &&

@@ -91,7 +91,7 @@ static void give_run(struct upstream *upstream, struct run *run)
 static void extend_run(struct upstream *upstream, struct run *run, const char *data, size_t len)
 {
     const struct slot *slot = requests_slot(&upstream->requests, run->count);
-    if (run->count > 0 && slot->sink != run->sink) {
+    if (run->count > 0 && (slot->sink != run->sink || slot->flags & SLOT_ALONE)) {
         give_run(upstream, run);
         slot = requests_slot(&upstream->requests, 0);
     }

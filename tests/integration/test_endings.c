@@ -247,7 +247,7 @@ static bool nobody_subscribes(void *context)
 static void a_subscribers_connection_ends_with_it(void)
 {
     NEEDS_DAEMON;
-    start("sticky_max = 1\n");
+    start("pubsub = lease\nsticky_max = 1\n");
     long long last = 0;
     for (int round = 0; round < 10; round++) {
         struct client *one = session();
