@@ -64,7 +64,10 @@ struct subscription *subscription_find(const struct hub *hub, struct topic *topi
                                        struct subscriber *subscriber)
 {
     struct subscription *subscription = NULL;
-    struct subscription_key key = {topic, subscriber};
+    struct subscription_key key;
+    memset(&key, 0, sizeof key); /* all its bytes are hashed */
+    key.topic = topic;
+    key.subscriber = subscriber;
     HASH_FIND(hh, hub->subscriptions, &key, sizeof key, subscription);
     return subscription;
 }

@@ -395,6 +395,35 @@ static void counts_of_pipelined_publishes_are_in_order(void)
     bytes_finish(&expected);
 }
 
+/* So many that their reply is passed on in parts. */
+static void counts_of_many_channels_are_all_right(void)
+{
+    enum {
+        NAMES = 5000
+    };
+    start("");
+    struct client *one = session(), *two = session(), *asker = session();
+    struct bytes line = {0};
+    struct bytes request = {0};
+    struct bytes expected = {0};
+    EXPECT_CALL_BEGINS(one, "SUBSCRIBE 1000", "*3\r\n");
+    EXPECT_CALL_BEGINS(two, "SUBSCRIBE 1000", "*3\r\n");
+    EXPECT_CALL_BEGINS(two, "SUBSCRIBE 5999", "*3\r\n");
+    bytes_add_text(&line, "PUBSUB NUMSUB");
+    bytes_printf(&expected, "*%d\r\n", 2 * NAMES);
+    for (int i = 0; i < NAMES; i++) {
+        int count = i == 0 ? 2 : i == NAMES - 1 ? 1 : 0;
+        bytes_printf(&line, " %d", 1000 + i);
+        bytes_printf(&expected, "$4\r\n%d\r\n:%d\r\n", 1000 + i, count);
+    }
+    bytes_add_request(&request, line.data);
+    client_send_bytes(asker, request.data, request.len);
+    expect_reply(__FILE__, __LINE__, asker, expected.data, expected.len);
+    bytes_finish(&line);
+    bytes_finish(&request);
+    bytes_finish(&expected);
+}
+
 static const struct test_case cases[] = {
     {"a subscriber gets nothing published before its subscription",
      a_subscriber_gets_nothing_published_before},
@@ -409,6 +438,7 @@ static const struct test_case cases[] = {
     {"messages go to those a model names", messages_go_to_those_a_model_names},
     {"counts are those a model names", counts_are_those_a_model_names},
     {"counts are the server's if wanted", counts_are_the_servers_if_wanted},
+    {"counts of many channels are all right", counts_of_many_channels_are_all_right},
     {"counts of pipelined publishes are in order", counts_of_pipelined_publishes_are_in_order},
 };
 

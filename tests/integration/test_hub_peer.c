@@ -196,6 +196,43 @@ static void subscribers_end_when_they_cannot_be_subscribed_again(void)
     EXPECT_REPLY(two, "*3\r\n$7\r\nmessage\r\n$1\r\nb\r\n$1\r\nm\r\n");
 }
 
+/* Replies that are not what they should be are the client's to judge. */
+static void counts_that_are_none_pass_unchanged(void)
+{
+    static const char *const replies[][2] = {
+        {":1\r\n", ":2\r\n"},           {":0\r\n", ":0\r\n"},   {":-1\r\n", ":-1\r\n"},
+        {"-ERR no\r\n", "-ERR no\r\n"}, {"+OK\r\n", "+OK\r\n"}, {"*1\r\n:1\r\n", "*1\r\n:1\r\n"},
+        {"$1\r\n1\r\n", "$1\r\n1\r\n"},
+    };
+    static const char *const pairs[][2] = {
+        {"*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:7\r\n", "*4\r\n$1\r\na\r\n:2\r\n$1\r\nb\r\n:7\r\n"},
+        {"*2\r\n$1\r\na\r\n$1\r\n1\r\n", "*2\r\n$1\r\na\r\n$1\r\n1\r\n"},
+        {"*3\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n", "*3\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n"},
+        {"*0\r\n", "*0\r\n"},
+        {"-ERR no\r\n", "-ERR no\r\n"},
+    };
+    NEEDS_DAEMON;
+    start("");
+    peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 0);
+    subscriber();
+    subscriber();
+    struct client *asker = session();
+    for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+        peer_on(peer, "PUBLISH", PEER_ANSWER, replies[i][0], 1);
+        client_send(asker, "PUBLISH a m");
+        expect_reply(__FILE__, __LINE__, asker, replies[i][1], strlen(replies[i][1]));
+    }
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        peer_on(peer, "PUBSUB", PEER_ANSWER, pairs[i][0], 1);
+        client_send(asker, "PUBSUB NUMSUB a b");
+        expect_reply(__FILE__, __LINE__, asker, pairs[i][1], strlen(pairs[i][1]));
+    }
+    peer_on(peer, "PUBLISH", PEER_CLOSE, "", 1);
+    EXPECT_CALL_BEGINS(asker, "PUBLISH a m", "-POOLLOST ");
+    peer_on(peer, "PUBLISH", PEER_ANSWER, ":1\r\n", 1);
+    EXPECT_CALL(asker, "PUBLISH a m", ":2\r\n");
+}
+
 static const struct test_case cases[] = {
     {"a shard channel taken away is told to its subscribers",
      a_shard_channel_taken_away_is_told_to_its_subscribers},
@@ -208,6 +245,7 @@ static const struct test_case cases[] = {
     {"a subscriber that goes before its acknowledgement leaves nothing",
      a_subscriber_that_goes_before_its_acknowledgement_leaves_nothing},
     {"nothing is released that somebody waits for", nothing_is_released_that_somebody_waits_for},
+    {"counts that are none pass unchanged", counts_that_are_none_pass_unchanged},
     {"a subscription that was sent and lost says so",
      a_subscription_that_was_sent_and_lost_says_so},
     {"subscribers end when they cannot be subscribed again",

@@ -355,6 +355,53 @@ static void a_push_is_told_from_a_reply_even_behind_one(void)
     EXPECT_NUMBER(at, sizeof(stream) - 1);
 }
 
+static void values_are_taken_out_of_a_whole_reply(void)
+{
+    static const char reply[] = "$3\r\na\rb\r\n:-7\r\n$0\r\n\r\n";
+    const char *at = reply, *end = reply + sizeof(reply) - 1;
+    struct fr_word word;
+    int64_t number = 0;
+    EXPECT(!fr_integer_take(&at, end, &number) && at == reply);
+    EXPECT(fr_bulk_take(&at, end, &word) && word.len == 3 && memcmp(word.data, "a\rb", 3) == 0);
+    EXPECT(!fr_bulk_take(&at, end, &word));
+    EXPECT(fr_integer_take(&at, end, &number) && number == -7);
+    EXPECT(fr_bulk_take(&at, end, &word) && word.len == 0 && at == end);
+    EXPECT(!fr_bulk_take(&at, end, &word) && !fr_integer_take(&at, end, &number));
+}
+
+/* What a server says elsewhere than where it should must not be looked for behind the reply. */
+static void no_value_is_taken_that_is_not_whole(void)
+{
+    static const struct row partial[] = {
+        {BYTES("")},
+        {BYTES("$")},
+        {BYTES("$3")},
+        {BYTES("$3\r")},
+        {BYTES("$3\r\n")},
+        {BYTES("$3\r\nabc")},
+        {BYTES("$3\r\nabc\r")},
+        {BYTES("$-1\r\n")},
+        {BYTES("$99\r\na\r\n")},
+        {BYTES("$9223372036854775807\r\na\r\n")},
+        {BYTES("$x\r\na\r\n")},
+        {BYTES("+3\r\nabc\r\n")},
+        {BYTES(":")},
+        {BYTES(":1")},
+        {BYTES(":1\r")},
+        {BYTES(":\r\n")},
+        {BYTES(":+1\r\n")},
+    };
+    for (size_t i = 0; i < COUNT(partial); i++) {
+        char *copy = case_alloc(partial[i].len + 1); /* so that a sanitizer sees its end */
+        const char *at = copy;
+        struct fr_word word;
+        int64_t number = 0;
+        memcpy(copy, partial[i].bytes, partial[i].len);
+        EXPECT(!fr_bulk_take(&at, copy + partial[i].len, &word) && at == copy);
+        EXPECT(!fr_integer_take(&at, copy + partial[i].len, &number) && at == copy);
+    }
+}
+
 static const struct test_case cases[] = {
     {"a reply ends at the same byte at every two splits",
      a_reply_ends_at_the_same_byte_at_every_two_splits},
@@ -372,6 +419,8 @@ static const struct test_case cases[] = {
     {"deep nesting needs no memory", deep_nesting_needs_no_memory},
     {"the head holds the first bytes of the last frame",
      the_head_holds_the_first_bytes_of_the_last_frame},
+    {"values are taken out of a whole reply", values_are_taken_out_of_a_whole_reply},
+    {"no value is taken that is not whole", no_value_is_taken_that_is_not_whole},
     {"a push is told from a reply even behind one", a_push_is_told_from_a_reply_even_behind_one},
 };
 
