@@ -12,17 +12,19 @@ root=$(dirname "$here")
 
 daemon=${FLASKREDISD:-$root/build/flaskredisd}
 load=${BENCH_BIN:-$root/build/default/bench}/load
+fanout=${BENCH_BIN:-$root/build/default/bench}/fanout
 python=${PYTHON:-python3}
 output=$root/build/bench
 seconds=3
 rounds=5
 processes="1 8 50 200"
 connect_processes="1 8"
+subscribers="10 100 1000"
 idle=10000
 workers=1
 all_targets="direct-tcp direct-unix daemon-unix daemon-tcp twemproxy-unix twemproxy-tcp"
 targets=$all_targets
-all_scenarios="memory get pipeline connect"
+all_scenarios="memory get pipeline connect fanout"
 scenarios=$all_scenarios
 keep=no
 
@@ -336,6 +338,15 @@ measure_get() { # target processes
     measure_load "$1" --mode get --processes "$2"
 }
 
+measure_fanout() { # target subscribers
+    local status=0
+    # shellcheck disable=SC2086  # an address is two words
+    run_waiting "$fanout" ${address[$1]} --seconds "$seconds" --subscribers "$2" \
+        >"$directory/load.csv" || status=$?
+    ((status == 0 || status == 3)) || return 1
+    awk -F, '{ print $5, $6, $7, $8, $10, $11, $12 }' "$directory/load.csv"
+}
+
 measure_connect() { # target processes
     measure_load "$1" --mode connect --processes "$2"
 }
@@ -411,6 +422,7 @@ rows() { # prints "scenario size", one a line
         case $scenario in
         get) sizes=$processes ;;
         connect) sizes=$connect_processes ;;
+        fanout) sizes=$subscribers ;;
         pipeline) sizes=$pipeline_length ;;
         *) continue ;;
         esac
@@ -425,6 +437,7 @@ run_row() { # round scenario size
     local i target count=${#active[@]}
     for ((i = 0; i < count; i++)); do
         target=${active[$(((i + $1 - 1) % count))]}
+        [[ $2 == fanout && $target == twemproxy-* ]] && continue # it has no publish/subscribe
         say "round $1 of $rounds: $2 $3, $target"
         if [[ $2 == pipeline && -z ${requests[$target]-} ]]; then
             calibrate "$target" || true
@@ -546,7 +559,7 @@ check_programs() {
     for program in redis-server redis-cli redis-benchmark "$python"; do
         type -p "$program" >/dev/null || fail "$program is not installed"
     done
-    [[ -x $load ]] || fail "$load is not built (make bench builds it)"
+    [[ -x $load && -x $fanout ]] || fail "$load or $fanout is not built (make bench builds them)"
 }
 
 main() {

@@ -31,7 +31,7 @@ static void forget(struct audience *audience, enum topic_kind kind, struct surpl
 
 void audience_finish(struct audience *audience)
 {
-    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
+    for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) {
         while (audience->surpluses[kind] != NULL) {
             forget(audience, kind, audience->surpluses[kind]);
         }

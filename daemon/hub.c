@@ -207,7 +207,7 @@ static const struct reply_sink_ops sink_ops = {on_reply, on_failure};
 static void on_ready(struct upstream *upstream)
 {
     struct hub *hub = upstream->owner;
-    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
+    for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) {
         for (struct topic *topic = hub->topics[kind]; topic != NULL; topic = topic->hh.next) {
             if (topic->holder_count > 0 && topic->wanted > 0) {
                 send_again(topic);
@@ -238,7 +238,7 @@ static void tell_holders(struct hub *hub)
 static void on_down(struct upstream *upstream)
 {
     struct hub *hub = upstream->owner;
-    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
+    for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) {
         struct topic *next;
         for (struct topic *topic = hub->topics[kind]; topic != NULL; topic = next) {
             next = topic->hh.next;
@@ -366,7 +366,7 @@ static bool is_unused(const struct hub *hub)
 
 static void free_topics(struct hub *hub)
 {
-    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
+    for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) {
         struct topic *topic;
         while ((topic = hub->topics[kind]) != NULL) {
             topic_set_held(topic, false); /* without anybody who wants it, that is its end */
