@@ -159,7 +159,10 @@ static bool take_messages(struct fanout *fanout, struct subscriber *subscriber)
         return false;
     }
     subscriber->at += (size_t)len;
-    fanout->waiting -= subscriber->at == whole;
+    if (subscriber->at == whole) {
+        subscriber->at = 0;
+        fanout->waiting--;
+    }
     return true;
 }
 
@@ -184,7 +187,7 @@ static bool take_all_messages(struct fanout *fanout)
 static bool take_count(struct fanout *fanout)
 {
     void *reply = NULL;
-    if (redisGetReply(fanout->publisher, &reply) != REDIS_OK) {
+    if (redisGetReply(fanout->publisher, &reply) != REDIS_OK || !reply) {
         fanout->errors++;
         return false;
     }
@@ -199,8 +202,6 @@ static bool take_count(struct fanout *fanout)
 static bool exchange(struct fanout *fanout)
 {
     fanout->waiting = fanout->options.subscribers;
-    for (unsigned i = 0; i < fanout->options.subscribers; i++)
-        fanout->subscribers[i].at = 0;
     if (redisAppendFormattedCommand(fanout->publisher, fanout->batch, fanout->batch_len) !=
         REDIS_OK)
         return false;
