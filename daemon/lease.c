@@ -1,5 +1,6 @@
-/* Connections lent to one session at a time. The pictures are in lease.h. */
-#include "daemon/lease.h"
+/* Connections lent to one session at a time: who gets one, who waits, and what the replies make of
+ * it. The pictures are in lease.h, giving back is in lease_return.c. */
+#include "daemon/lease_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static void nudge_others(struct pool *pool, enum quota_kind kind)
     }
 }
 
-static void give_back_quota(struct pool *pool, enum quota_kind kind)
+void lease_give_back_quota(struct pool *pool, enum quota_kind kind)
 {
     quota_give(&pool->prefix->quotas[kind]);
     nudge_others(pool, kind);
@@ -75,46 +76,6 @@ static struct lease *make_lease(struct lease_waiter *waiter)
     lease->waiter = waiter;
     lease->upstream = upstream_create(&waiter->pool->context, &waiter->route, &lease_ops, lease);
     return lease;
-}
-
-/* Close its connection and free it; the quota is the caller's affair. */
-static void close_lease(struct lease *lease)
-{
-    upstream_destroy(lease->upstream);
-    free(lease);
-}
-
-static struct lease *take_idle(struct pool *pool, const struct upstream_route *route)
-{
-    struct lease *lease;
-    TAILQ_FOREACH_REVERSE(lease, &pool->idle_leases, lease_list, next)
-    {
-        if (memcmp(&lease->upstream->route, route, sizeof *route) == 0) {
-            TAILQ_REMOVE(&pool->idle_leases, lease, next);
-            pool->idle_lease_count--;
-            return lease;
-        }
-    }
-    return NULL;
-}
-
-static void close_idle(struct lease *lease)
-{
-    TAILQ_REMOVE(&lease->pool->idle_leases, lease, next);
-    lease->pool->idle_lease_count--;
-    close_lease(lease);
-}
-
-static void keep_idle(struct lease *lease)
-{
-    struct pool *pool = lease->pool;
-    lease->holder = NULL;
-    lease->waiter = NULL;
-    lease->idle_since_ms = loop_now_ms();
-    TAILQ_INSERT_TAIL(&pool->idle_leases, lease, next);
-    if (++pool->idle_lease_count > pool->context.settings->leases) {
-        close_idle(TAILQ_FIRST(&pool->idle_leases));
-    }
 }
 
 /* ---------------------------------------------------------------------------------------- waiting
@@ -165,8 +126,8 @@ static void refuse(struct lease_waiter *waiter, const char *error)
     waiter->on_refused(waiter, error);
     if (pending != NULL) {
         pending->waiter = NULL;
-        close_lease(pending);
-        give_back_quota(pool, kind);
+        lease_close(pending);
+        lease_give_back_quota(pool, kind);
     }
 }
 
@@ -215,7 +176,7 @@ static struct lease *try_serve(struct lease_waiter *waiter)
     if (!quota_take(&pool->prefix->quotas[waiter->kind], quota_most(pool, waiter->kind))) {
         return NULL;
     }
-    struct lease *lease = take_idle(pool, &waiter->route);
+    struct lease *lease = lease_take_idle(pool, &waiter->route);
     if (lease == NULL) {
         lease = make_lease(waiter);
         waiter->pending = lease;
@@ -286,37 +247,9 @@ void lease_forget(struct lease_waiter *waiter)
     if (pending != NULL) {
         pending->waiter = NULL;
         enum quota_kind kind = pending->kind;
-        close_lease(pending);
-        give_back_quota(pool, kind);
+        lease_close(pending);
+        lease_give_back_quota(pool, kind);
     }
-}
-
-/* -------------------------------------------------------------------------------------- returning
- */
-
-static bool is_clean(const struct lease *lease)
-{
-    return !lease->is_lost && !lease->is_dirty && !lease->upstream->is_tunnel &&
-           lease->state == LEASE_PLAIN && upstream_is_ready(lease->upstream) &&
-           lease->upstream->requests.count == 0;
-}
-
-void lease_release(struct lease *lease)
-{
-    if (lease == NULL) {
-        return;
-    }
-    struct pool *pool = lease->pool;
-    enum quota_kind kind = lease->kind;
-    lease->holder = NULL;
-    if (is_clean(lease)) {
-        upstream_pause(lease->upstream, false);
-        lease->upstream->wants_frames = false;
-        keep_idle(lease);
-    } else {
-        close_lease(lease);
-    }
-    give_back_quota(pool, kind);
 }
 
 /* ------------------------------------------------------------------------------------------ state
@@ -368,8 +301,8 @@ static void on_down(struct upstream *upstream)
     } else if (lease->holder != NULL) {
         lease->is_lost = true;
         lease->holder->on_lost(lease->holder);
-    } else { /* idle */
-        close_idle(lease);
+    } else {
+        lease_lost_unlent(lease);
     }
 }
 
@@ -399,27 +332,3 @@ static const struct upstream_ops lease_ops = {.on_ready = on_ready,
                                               .on_frame = on_frame,
                                               .on_tunnel = on_tunnel,
                                               .on_drained = on_drained};
-
-/* ---------------------------------------------------------------------------------------- closing
- */
-
-/* Close the idle ones from the longest idle on, while they have been so for at least this long. */
-static void close_idle_since(struct pool *pool, uint64_t limit_ms)
-{
-    struct lease *lease = TAILQ_FIRST(&pool->idle_leases);
-    while (lease != NULL && loop_now_ms() - lease->idle_since_ms >= limit_ms) {
-        struct lease *next = TAILQ_NEXT(lease, next);
-        close_idle(lease);
-        lease = next;
-    }
-}
-
-void leases_close_idle(struct pool *pool)
-{
-    close_idle_since(pool, (uint64_t)pool->context.settings->idle_upstream_ms);
-}
-
-void leases_close_all(struct pool *pool)
-{
-    close_idle_since(pool, 0);
-}

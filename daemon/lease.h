@@ -1,8 +1,9 @@
 /* Leased lanes: a connection lent to one session for as long as its state needs one.
  *
- *   connecting --ready--> lent --returned clean--> idle --lent again--> lent
- *                          |                         |
- *                          +--not clean, lost--> closed <--unused too long
+ *   connecting --ready--> lent --given back--> idle --lent again--> lent
+ *                          |         |          ^ |
+ *                          |         +-> washing+ |
+ *                          +--lost, unclean----> closed <--unused too long
  *
  * What the lent connection's own state is, is followed by the replies that come over it:
  *
@@ -73,7 +74,7 @@ struct lease_waiter {
 };
 
 struct lease {
-    TAILQ_ENTRY(lease) next; /* idle ones */
+    TAILQ_ENTRY(lease) next; /* idle and washing ones */
     struct pool *pool;
     struct upstream *upstream;
     enum quota_kind kind;
@@ -84,7 +85,10 @@ struct lease {
     bool is_lost;
     struct lease_waiter *waiter; /* while connecting */
     struct lease_holder *holder; /* while lent */
-    uint64_t idle_since_ms;
+    uint64_t idle_since_ms;      /* or washing */
+    bool is_washing;             /* given back; what was left open on it is being ended */
+    unsigned washings;           /* requests for that without reply */
+    struct reply_sink washer;
 };
 
 /* Get a connection: at once, or NULL and the waiter is told later. Its holder is set by who gets
@@ -94,7 +98,8 @@ struct lease *lease_acquire(struct pool *pool, struct lease_waiter *waiter);
 /* Give up waiting. */
 void lease_forget(struct lease_waiter *waiter);
 
-/* Give it back: kept for others if it is clean, else closed. NULL is fine. */
+/* Give it back. Kept for others if it is clean, or when the transaction and the WATCH left on it
+ * have been ended; else closed. What it owed may still come to its sinks. NULL is fine. */
 void lease_release(struct lease *lease);
 
 /* The reply to a request with this tag has come. */

@@ -29,6 +29,7 @@ void pool_init(struct pool *pool, struct loop *loop, struct prefix *prefix, int 
     pool->context = (struct upstream_context){
         .loop = loop, .identities = &pool->identities, .server_timeout_ms = -1};
     TAILQ_INIT(&pool->idle_leases);
+    TAILQ_INIT(&pool->washing_leases);
     TAILQ_INIT(&pool->sessions);
     for (int kind = 0; kind < QUOTA_KINDS; kind++) {
         TAILQ_INIT(&pool->waiters[kind]);

@@ -54,6 +54,7 @@ struct pool {
     struct hub *hubs;              /* hash by identity */
     struct lease_list idle_leases; /* longest idle first */
     int64_t idle_lease_count;
+    struct lease_list washing_leases; /* given back, being cleaned; longest first */
     struct lease_waiter_list waiters[QUOTA_KINDS];
     struct identity *identities;
     bool is_denied[FR_CMD_COUNT];       /* by table and settings */

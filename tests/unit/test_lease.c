@@ -170,17 +170,32 @@ static void count_failure(struct reply_sink *sink, const struct slot *slot, cons
 static const struct reply_sink_ops sink_ops = {ignore_reply, count_failure};
 static struct reply_sink sink = {.ops = &sink_ops};
 
-static void make_owing(struct lease *lease)
+static void send_with(struct lease *lease, uint8_t flags)
 {
     static const char ping[] = "*1\r\n$4\r\nPING\r\n";
-    struct slot slot = {.sink = &sink};
+    struct slot slot = {.sink = &sink, .flags = flags};
     upstream_send(lease->upstream, &slot, ping, sizeof(ping) - 1);
+}
+
+static void make_owing(struct lease *lease)
+{
+    send_with(lease, 0);
+}
+
+static void make_blocked(struct lease *lease)
+{
+    send_with(lease, SLOT_UNLIMITED);
+}
+
+static void make_half_sent(struct lease *lease)
+{
+    send_with(lease, SLOT_OPEN);
 }
 
 static void a_connection_given_back_unclean_is_closed(void)
 {
-    static void (*const spoil[])(struct lease * lease) = {make_dirty, make_watching, make_queueing,
-                                                          make_tunnel, make_owing};
+    static void (*const spoil[])(struct lease * lease) = {make_dirty, make_tunnel, make_blocked,
+                                                          make_half_sent};
     begin();
     failures = 0;
     for (size_t i = 0; i < COUNT(spoil); i++) {
@@ -191,7 +206,57 @@ static void a_connection_given_back_unclean_is_closed(void)
         EXPECT_NUMBER(fixture.pool.idle_lease_count, 0);
         EXPECT_NUMBER(used(QUOTA_LEASES), 0);
     }
-    EXPECT_NUMBER(failures, 1); /* of the request it owed a reply to */
+    EXPECT_NUMBER(failures, 2); /* of the requests it owed replies to */
+}
+
+/* The quota is taken until the server has answered; then the same connection is lent again. */
+static void what_was_left_open_is_ended_before_it_is_lent_again(void)
+{
+    static const struct {
+        void (*leave)(struct lease *lease);
+        size_t discards;
+    } rows[] = {{make_watching, 0}, {make_queueing, 1}, {make_owing, 1}};
+    begin();
+    failures = 0;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        get(a, QUOTA_LEASES, 0);
+        rows[i].leave(a->lease);
+        give_back(a);
+        EXPECT_NUMBER(fixture.pool.idle_lease_count, 0);
+        EXPECT_NUMBER(used(QUOTA_LEASES), 1);
+        EXPECT_SOON(fixture.pool.idle_lease_count == 1);
+        EXPECT_NUMBER(used(QUOTA_LEASES), 0);
+        EXPECT_NUMBER(peer_count(fixture.peer, "DISCARD"), rows[i].discards);
+        EXPECT_NUMBER(peer_count(fixture.peer, "UNWATCH"), i + 1);
+        EXPECT_NUMBER(TAILQ_LAST(&fixture.pool.idle_leases, lease_list)->state, LEASE_PLAIN);
+    }
+    EXPECT_NUMBER(peer_connections(fixture.peer), 1);
+    EXPECT_NUMBER(failures, 0);
+}
+
+static void give_back_watching(int connections)
+{
+    get(a, QUOTA_LEASES, 0);
+    EXPECT_NUMBER(peer_connections(fixture.peer), connections);
+    make_watching(a->lease);
+    give_back(a);
+    EXPECT_NUMBER(used(QUOTA_LEASES), 1);
+}
+
+static void what_cannot_be_ended_is_closed(void)
+{
+    begin();
+    peer_on(fixture.peer, "UNWATCH", PEER_ANSWER, "+QUEUED\r\n", 1);
+    peer_on(fixture.peer, "UNWATCH", PEER_CLOSE, "", 1);
+    peer_on(fixture.peer, "UNWATCH", PEER_HOLD, "", 0);
+    give_back_watching(1);
+    EXPECT_SOON(used(QUOTA_LEASES) == 0);
+    give_back_watching(2);
+    EXPECT_SOON(used(QUOTA_LEASES) == 0);
+    give_back_watching(3);
+    EXPECT_SOON(peer_count(fixture.peer, "UNWATCH") == 3);
+    EXPECT_SOON((leases_close_idle(&fixture.pool), used(QUOTA_LEASES) == 0));
+    EXPECT_NUMBER(fixture.pool.idle_lease_count, 0);
 }
 
 static void a_connection_is_lent_only_for_its_own_route(void)
@@ -477,6 +542,9 @@ static void replies_move_the_state_of_a_lent_connection(void)
 static const struct test_case cases[] = {
     {"a connection given back clean is lent again", a_connection_given_back_clean_is_lent_again},
     {"a connection given back unclean is closed", a_connection_given_back_unclean_is_closed},
+    {"what was left open is ended before it is lent again",
+     what_was_left_open_is_ended_before_it_is_lent_again},
+    {"what cannot be ended is closed", what_cannot_be_ended_is_closed},
     {"a connection is lent only for its own route", a_connection_is_lent_only_for_its_own_route},
     {"no more idle connections are kept than leases",
      no_more_idle_connections_are_kept_than_leases},
