@@ -177,6 +177,53 @@ static void a_database_chosen_in_a_transaction_is_the_clients_alone(void)
     EXPECT_NUMBER(server_keys(server, 3), 1);
 }
 
+/* ------------------------------------------------------------------------- pipelined transactions
+ */
+
+static void expect_next_block(struct client *client, long long *last)
+{
+    char expected[64];
+    long long first = 0;
+    EXPECT_REPLY(client, "+OK\r\n");
+    EXPECT_REPLY(client, "+QUEUED\r\n");
+    EXPECT_REPLY(client, "+QUEUED\r\n");
+    EXPECT(sscanf(client_read(client)->data, "*2\r\n:%lld", &first) == 1 && first > *last);
+    snprintf(expected, sizeof(expected), "*2\r\n:%lld\r\n:%lld\r\n", first, first + 1);
+    expect_bytes(__FILE__, __LINE__, "EXEC", client->reply.data, client->reply.len, expected,
+                 strlen(expected));
+    *last = first + 1;
+}
+
+/* The only connection that may be lent is taken: each of them that needed one would be told. */
+static void pipelined_transactions_of_many_clients_cost_no_lent_connection(void)
+{
+    enum {
+        CLIENTS = 50,
+        BLOCKS = 1000
+    };
+    struct client *clients[CLIENTS];
+    long long last[CLIENTS] = {0};
+    struct bytes blocks = {0};
+    start("leases = 1\nlease_wait_ms = 0\nturn_count = 100000\n");
+    struct client *holder = session();
+    EXPECT_CALL(holder, "GET k", "$-1\r\n");
+    EXPECT_CALL(holder, "WATCH k", "+OK\r\n");
+    for (int i = 0; i < BLOCKS; i++) {
+        bytes_add_script(&blocks, "MULTI; INCR counter; INCR counter; EXEC");
+    }
+    case_defer(free, blocks.data);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = session();
+        client_send_bytes(clients[i], blocks.data, blocks.len);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        for (int j = 0; j < BLOCKS; j++) {
+            expect_next_block(clients[i], &last[i]);
+        }
+    }
+    EXPECT_CALL(clients[0], "GET counter", "$6\r\n100000\r\n");
+}
+
 /* --------------------------------------------------------------------------------- what is left
  */
 
@@ -253,6 +300,8 @@ static const struct test_case cases[] = {
      a_write_of_another_between_watch_and_exec_is_noticed_after_a_vain_exec},
     {"a database chosen in a transaction is the client's alone",
      a_database_chosen_in_a_transaction_is_the_clients_alone},
+    {"pipelined transactions of many clients cost no lent connection",
+     pipelined_transactions_of_many_clients_cost_no_lent_connection},
     {"a connection left in a transaction is cleaned and lent again",
      a_connection_left_in_a_transaction_is_cleaned_and_lent_again},
     {"RESET gives the connection back", reset_gives_the_connection_back},
