@@ -11,6 +11,9 @@
 #include "daemon/mailbox.h"
 #include "daemon/memory.h"
 
+/* Timers and the clock that is read may differ by so much. */
+#define CLOCK_STEP_MS 5
+
 static const struct upstream_ops lease_ops;
 
 /* ------------------------------------------------------------------------------------------ quota
@@ -81,8 +84,17 @@ static struct lease *make_lease(struct lease_waiter *waiter)
 /* ---------------------------------------------------------------------------------------- waiting
  */
 
+/* What is left of the waiter's own limit. */
+static int64_t left_of_limit(const struct lease_waiter *waiter)
+{
+    int64_t waited = (int64_t)(loop_now_ms() - waiter->since_ms);
+    return waiter->limit_ms == 0 ? INT64_MAX : waiter->limit_ms - waited;
+}
+
 static void set_deadline(struct lease_waiter *waiter, int64_t ms)
 {
+    int64_t left = left_of_limit(waiter);
+    ms = ms < left ? ms : left < 0 ? 0 : left;
     struct timeval after = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
     event_add(&waiter->timer, &after);
 }
@@ -155,6 +167,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     struct stats *stats = &waiter->pool->context.loop->stats;
     char error[480];
     (void)fd, (void)what;
+    if (left_of_limit(waiter) <= CLOCK_STEP_MS) {
+        refuse(waiter, waiter->late);
+        return;
+    }
     if (waiter->pending == NULL) {
         stats_count(stats, errors_poolwait);
         quota_error(waiter, error, sizeof error);
@@ -193,6 +209,7 @@ static void begin_connecting(struct lease_waiter *waiter)
 struct lease *lease_acquire(struct pool *pool, struct lease_waiter *waiter)
 {
     waiter->pool = pool;
+    waiter->since_ms = loop_now_ms();
     waiter->is_queued = false;
     waiter->pending = NULL;
     event_assign(&waiter->timer, pool->context.loop->base, -1, 0, on_deadline, waiter);

@@ -58,13 +58,16 @@ struct lease_holder {
     void (*on_drained)(struct lease_holder *holder);
 };
 
-/* Who waits for one. Embedded in the waiting; lease_acquire fills in all but route, kind and the
- * callbacks. */
+/* Who waits for one. Embedded in the waiting. Route, kind, limit and callbacks are the waiter's to
+ * fill in, the rest is lease_acquire's. */
 struct lease_waiter {
     TAILQ_ENTRY(lease_waiter) next;
     struct pool *pool;
     struct upstream_route route;
     enum quota_kind kind;
+    int64_t limit_ms; /* waits no longer than this in all; 0: as long as the settings say */
+    const char *late; /* the line to be refused with then */
+    uint64_t since_ms;
     bool is_queued;        /* for the quota */
     struct lease *pending; /* being connected for this waiter */
     struct event timer;

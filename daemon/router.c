@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <event2/buffer.h>
+
 /* The ways a request can go when the session has no connection of its own. */
 enum way {
     WAY_SHARED,
@@ -23,7 +25,7 @@ bool call_word_is(const struct call *call, unsigned i, const char *text)
            strncasecmp(call->words[i].data, text, call->words[i].len) == 0;
 }
 
-static bool word_is(const struct fr_word *word, const char *text)
+bool word_is(const struct fr_word *word, const char *text)
 {
     return word->len == strlen(text) && strncasecmp(word->data, text, word->len) == 0;
 }
@@ -35,28 +37,6 @@ bool call_is(const struct call *call, enum fr_command_id id)
 
 /* -------------------------------------------------------------------------------------- conditions
  */
-
-static void skip_words(struct fr_words *words, int count)
-{
-    struct fr_word word;
-    while (count-- > 0 && fr_words_next(words, &word)) {
-    }
-}
-
-/* Whether XREAD or XREADGROUP has the option BLOCK. Behind STREAMS it would be a stream's name. */
-static bool has_block_option(const struct call *call)
-{
-    struct fr_words words = fr_words_begin(call->frame, call->len);
-    struct fr_word word;
-    skip_words(&words, 1);
-    while (fr_words_next(&words, &word) && !word_is(&word, "STREAMS")) {
-        if (word_is(&word, "BLOCK")) {
-            return true;
-        }
-        skip_words(&words, word_is(&word, "COUNT") ? 1 : word_is(&word, "GROUP") ? 2 : 0);
-    }
-    return false;
-}
 
 /* Whether WAIT or WAITAOF asks for anybody but the server itself, which never needs waiting. */
 static bool asks_for_replicas(const struct call *call)
@@ -78,7 +58,7 @@ static bool condition_holds(const struct call *call)
     }
     switch ((enum fr_condition)call->command->condition) {
     case FR_IF_BLOCK_OPTION:
-        return has_block_option(call);
+        return blocking_option_at(call) > 0;
     case FR_IF_WAITS:
         return asks_for_replicas(call);
     case FR_IF_ON:
@@ -189,6 +169,19 @@ static void move_offset(struct session *session)
     session_send_leased(session, &call, TAG_SILENT);
 }
 
+/* The time it waited for its connection counts. */
+static enum routed send_shortened(struct session *session, const struct call *call)
+{
+    struct evbuffer *out = evbuffer_new();
+    blocking_shorten(call, session->waited_ms, out);
+    struct call shortened = *call;
+    shortened.len = evbuffer_get_length(out);
+    shortened.frame = (const char *)evbuffer_pullup(out, -1);
+    enum routed routed = session_send_leased(session, &shortened, TAG_BLOCKING);
+    evbuffer_free(out);
+    return routed;
+}
+
 static enum routed send_blocking(struct session *session, const struct call *call)
 {
     bool is_wait = call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF);
@@ -199,11 +192,14 @@ static enum routed send_blocking(struct session *session, const struct call *cal
         }
         move_offset(session);
     }
-    if (!is_queued) { /* in a transaction nothing blocks */
-        session->is_barred = true;
-        session->is_blocking = true;
+    if (is_queued) { /* in a transaction nothing blocks */
+        return session_send_leased(session, call, TAG_NONE);
     }
-    return session_send_leased(session, call, is_queued ? TAG_NONE : TAG_BLOCKING);
+    session->is_barred = true;
+    session->is_blocking = true;
+    return blocking_limit_ms(call) > 0 && session->waited_ms > 0
+               ? send_shortened(session, call)
+               : session_send_leased(session, call, TAG_BLOCKING);
 }
 
 /* Send on the connection the session has. */
@@ -247,7 +243,13 @@ static enum routed lease_and_send(struct session *session, const struct call *ca
                                             [WAY_BLOCKING] = QUOTA_BLOCKING,
                                             [WAY_STICKY] = QUOTA_STICKY,
                                             [WAY_SUBSCRIBE] = QUOTA_STICKY};
-    if (!session_is_quiet(session) || session_want_lease(session, kinds[way]) == ROUTE_LATER) {
+    struct lease_wish wish = {.kind = kinds[way]};
+    bool is_wait = call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF);
+    if (way == WAY_BLOCKING && !is_wait) { /* of those two only the server has the answer */
+        wish.limit_ms = blocking_limit_ms(call);
+        wish.late = session->proto == 3 ? "_\r\n" : "*-1\r\n";
+    }
+    if (!session_is_quiet(session) || session_want_lease(session, &wish) == ROUTE_LATER) {
         return ROUTE_LATER;
     }
     return send_on_lease(session, call, way);
@@ -274,7 +276,8 @@ static enum routed send_into_tunnel(struct session *session, const struct call *
 
 static enum routed tunnel_and_send(struct session *session, const struct call *call)
 {
-    if (!session_is_quiet(session) || session_want_lease(session, QUOTA_STICKY) == ROUTE_LATER) {
+    static const struct lease_wish wish = {.kind = QUOTA_STICKY};
+    if (!session_is_quiet(session) || session_want_lease(session, &wish) == ROUTE_LATER) {
         return ROUTE_LATER;
     }
     session_begin_tunnel(session);

@@ -6,6 +6,8 @@
 
 #include "daemon/session.h"
 
+struct evbuffer;
+
 /* Route one request: a session_router. */
 enum routed router_route(struct session *session, const struct call *call);
 
@@ -41,6 +43,20 @@ bool client_name_is_valid(struct session *session, const struct fr_word *name);
 
 /* Whether the call is of this row. */
 bool call_is(const struct call *call, enum fr_command_id id);
+
+/* Where the number behind the option BLOCK of XREAD or XREADGROUP stands, as the number of its
+ * word; 0: there is no such option. Behind STREAMS it would be a stream's name. */
+uint32_t blocking_option_at(const struct call *call);
+
+/* How long a blocking command may take, in ms; 0: for ever, or it does not say. */
+int64_t blocking_limit_ms(const struct call *call);
+
+/* Add the request with what it has waited here taken off its time, of which at least 1 ms is left.
+ * blocking_limit_ms is not 0. */
+void blocking_shorten(const struct call *call, int64_t waited_ms, struct evbuffer *out);
+
+/* Whether a word is this, in any case of letters. */
+bool word_is(const struct fr_word *word, const char *text);
 
 /* Whether word i of a call is this, in any case of letters. */
 bool call_word_is(const struct call *call, unsigned i, const char *text);

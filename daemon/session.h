@@ -129,7 +129,8 @@ struct session {
     int64_t selecting;    /* database of a SELECT under way on a lease */
     int64_t queued_db;    /* database of a SELECT in a transaction's queue; -1: none */
     struct session_wait *wait;
-    char *refusal; /* what the wait ended with instead of success: the line to answer */
+    char *refusal;     /* what the wait ended with instead of success: the line to answer */
+    int64_t waited_ms; /* for the lease, by the request that wanted it */
     const struct fr_command *last_command;
 
     /* publish/subscribe */
@@ -257,8 +258,15 @@ enum routed session_send_shared(struct session *session, const struct call *call
 /* Send it on the lease. */
 enum routed session_send_leased(struct session *session, const struct call *call, uint8_t tag);
 
-/* Have a lease of this kind: ROUTED when there is one. The session must be quiet. */
-enum routed session_want_lease(struct session *session, enum quota_kind kind);
+/* What is wanted of a lease. */
+struct lease_wish {
+    enum quota_kind kind;
+    int64_t limit_ms; /* the request has this long for everything; 0: no limit of its own */
+    const char *late; /* its answer when that has passed, a whole reply */
+};
+
+/* Have a lease: ROUTED when there is one. The session must be quiet. */
+enum routed session_want_lease(struct session *session, const struct lease_wish *wish);
 
 /* Have the lane of this route ready: ROUTED when it is, then *upstream is its connection. The
  * session must be quiet. */

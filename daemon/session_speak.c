@@ -225,6 +225,7 @@ static void on_granted(struct lease_waiter *waiter, struct lease *lease)
     struct session_wait *wait = container_of(waiter, struct session_wait, lease);
     struct session *session = wait->session;
     session->lease = lease;
+    session->waited_ms = (int64_t)(loop_now_ms() - waiter->since_ms);
     lease->holder = &session->holder;
     finish_wait(session, NULL);
 }
@@ -304,7 +305,7 @@ enum routed session_want_ready(struct session *session, const struct upstream_ro
     return ROUTE_LATER;
 }
 
-enum routed session_want_lease(struct session *session, enum quota_kind kind)
+enum routed session_want_lease(struct session *session, const struct lease_wish *wish)
 {
     char error[480];
     if (session->lease != NULL) {
@@ -318,7 +319,9 @@ enum routed session_want_lease(struct session *session, enum quota_kind kind)
     }
     struct session_wait *wait = begin_wait(session);
     wait->lease.route = route;
-    wait->lease.kind = kind;
+    wait->lease.kind = wish->kind;
+    wait->lease.limit_ms = wish->limit_ms;
+    wait->lease.late = wish->late;
     struct lease *lease = lease_acquire(session->pool, &wait->lease);
     if (lease != NULL) {
         on_granted(&wait->lease, lease);
@@ -464,6 +467,7 @@ enum routed session_send_leased(struct session *session, const struct call *call
 {
     session_send_on(session, session->lease->upstream, call, (uint8_t)(tag | TAG_LEASED), 0);
     stats_count(&session->pool->context.loop->stats, requests_leased);
+    session->waited_ms = 0;
     if (session->lease->upstream->is_stuffed) {
         session_stop(session, STOP_ROOM);
     }
