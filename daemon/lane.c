@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/lease.h"
 #include "daemon/memory.h"
 
 /* Tell all who wait on a list. */
@@ -105,6 +106,27 @@ struct lane *lane_get(struct pool *pool, const struct upstream_route *route, cha
         return NULL;
     }
     return add_lane(pool, route);
+}
+
+struct lane *lane_of_connection(struct pool *pool, uint64_t connection)
+{
+    for (struct lane *lane = pool->lanes; lane != NULL; lane = lane->hh.next) {
+        if (connection != 0 && lane->upstream->connection == connection) {
+            return lane;
+        }
+    }
+    return NULL;
+}
+
+void lane_trade(struct lane *lane, struct lease *lease)
+{
+    struct upstream *given = lane->upstream;
+    lane->upstream = lease->upstream;
+    lane->upstream->ops = &lane_ops;
+    lane->upstream->owner = lane;
+    lane->upstream->reconnects = true;
+    lease_adopt(lease, given);
+    settle(&lane->stuffed);
 }
 
 void lane_attach(struct lane *lane)

@@ -46,6 +46,14 @@ struct lane *lane_get(struct pool *pool, const struct upstream_route *route, cha
 /* The lane of this route if there is one, or NULL. */
 struct lane *lane_find(struct pool *pool, const struct upstream_route *route);
 
+/* The lane that has this connection now, or NULL. */
+struct lane *lane_of_connection(struct pool *pool, uint64_t connection);
+
+/* Exchange the lane's connection with the lease's, which is ready, owes nothing and is of the same
+ * route. Replies that the lane's connection owes still come, over the lease's from now on; who
+ * waits for some must have them before it speaks on the lane again. */
+void lane_trade(struct lane *lane, struct lease *lease);
+
 /* A session speaks on the lane, or does not any more. */
 void lane_attach(struct lane *lane);
 void lane_detach(struct lane *lane);

@@ -81,6 +81,14 @@ static struct lease *make_lease(struct lease_waiter *waiter)
     return lease;
 }
 
+void lease_adopt(struct lease *lease, struct upstream *upstream)
+{
+    lease->upstream = upstream;
+    upstream->ops = &lease_ops;
+    upstream->owner = lease;
+    upstream->reconnects = false;
+}
+
 /* ---------------------------------------------------------------------------------------- waiting
  */
 
@@ -192,7 +200,7 @@ static struct lease *try_serve(struct lease_waiter *waiter)
     if (!quota_take(&pool->prefix->quotas[waiter->kind], quota_most(pool, waiter->kind))) {
         return NULL;
     }
-    struct lease *lease = lease_take_idle(pool, &waiter->route);
+    struct lease *lease = lease_take_idle(pool, waiter);
     if (lease == NULL) {
         lease = make_lease(waiter);
         waiter->pending = lease;

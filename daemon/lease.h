@@ -45,11 +45,13 @@ enum lease_tag {
     TAG_UNWATCH,
     TAG_PUBSUB,
     TAG_REDIRECT,
-    TAG_COUNTED /* nothing: its reply counts subscribers */
+    TAG_COUNTED, /* nothing: its reply counts subscribers */
+    TAG_OFFSET
 };
 
 /* Who has a connection lent. Embedded. */
 struct lease_holder {
+    const struct reply_sink *sink; /* of its requests */
     /* The connection is gone. What it owed fails after this call. */
     void (*on_lost)(struct lease_holder *holder);
     /* A whole frame has come that may not be a reply. True: it was taken as none. */
@@ -65,8 +67,9 @@ struct lease_waiter {
     struct pool *pool;
     struct upstream_route route;
     enum quota_kind kind;
-    int64_t limit_ms; /* waits no longer than this in all; 0: as long as the settings say */
-    const char *late; /* the line to be refused with then */
+    uint64_t connection; /* rather this one, if it is idle; 0: any of the route */
+    int64_t limit_ms;    /* waits no longer than this in all; 0: as long as the settings say */
+    const char *late;    /* the line to be refused with then */
     uint64_t since_ms;
     bool is_queued;        /* for the quota */
     struct lease *pending; /* being connected for this waiter */
@@ -90,7 +93,8 @@ struct lease {
     struct lease_holder *holder; /* while lent */
     uint64_t idle_since_ms;      /* or washing */
     bool is_washing;             /* given back; what was left open on it is being ended */
-    unsigned washings;           /* requests for that without reply */
+    unsigned washings;           /* requests for that without reply; 0: it will be closed when it */
+    const struct reply_sink *former; /* owes replies to this sink alone */
     struct reply_sink washer;
 };
 
@@ -104,6 +108,9 @@ void lease_forget(struct lease_waiter *waiter);
 /* Give it back. Kept for others if it is clean, or when the transaction and the WATCH left on it
  * have been ended; else closed. What it owed may still come to its sinks. NULL is fine. */
 void lease_release(struct lease *lease);
+
+/* Have this connection instead of the one it has, which is the caller's to care for from now on. */
+void lease_adopt(struct lease *lease, struct upstream *upstream);
 
 /* The reply to a request with this tag has come. */
 void lease_note_reply(struct lease *lease, enum lease_tag tag, const struct fr_reply *reply);

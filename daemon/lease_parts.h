@@ -12,8 +12,8 @@ void lease_give_back_quota(struct pool *pool, enum quota_kind kind);
 /* Close its connection and free it; the quota is the caller's affair. */
 void lease_close(struct lease *lease);
 
-/* The idle one of this route that was used last, or NULL. */
-struct lease *lease_take_idle(struct pool *pool, const struct upstream_route *route);
+/* The idle one that this waiter asks for, else that of its route which was used last, or NULL. */
+struct lease *lease_take_idle(struct pool *pool, const struct lease_waiter *waiter);
 
 /* The connection of one that nobody has is lost. */
 void lease_lost_unlent(struct lease *lease);

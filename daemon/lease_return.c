@@ -8,7 +8,10 @@
  *
  * Washing is DISCARD, if a transaction may be open, and UNWATCH behind all that is owed. UNWATCH is
  * answered +OK only outside of MULTI, and then nothing is watched: its reply proves that the
- * connection is as new (multi.c, 7.0). The quota is given back when the washing is over. */
+ * connection is as new (multi.c, 7.0). The quota is given back when the washing is over.
+ *
+ * A connection that was a shared one before (lane_trade) may owe replies to others. They are not
+ * made to suffer: it is closed when they have got them. */
 #include "daemon/lease_parts.h"
 
 #include <stdlib.h>
@@ -27,18 +30,26 @@ void lease_close(struct lease *lease)
 /* ------------------------------------------------------------------------------------------- idle
  */
 
-struct lease *lease_take_idle(struct pool *pool, const struct upstream_route *route)
+struct lease *lease_take_idle(struct pool *pool, const struct lease_waiter *waiter)
 {
     struct lease *lease;
+    struct lease *found = NULL;
     TAILQ_FOREACH_REVERSE(lease, &pool->idle_leases, lease_list, next)
     {
-        if (memcmp(&lease->upstream->route, route, sizeof *route) == 0) {
-            TAILQ_REMOVE(&pool->idle_leases, lease, next);
-            pool->idle_lease_count--;
-            return lease;
+        const struct upstream *upstream = lease->upstream;
+        if (waiter->connection != 0 && upstream->connection == waiter->connection) {
+            found = lease;
+            break;
+        }
+        if (found == NULL && memcmp(&upstream->route, &waiter->route, sizeof waiter->route) == 0) {
+            found = lease;
         }
     }
-    return NULL;
+    if (found != NULL) {
+        TAILQ_REMOVE(&pool->idle_leases, found, next);
+        pool->idle_lease_count--;
+    }
+    return found;
 }
 
 static void close_idle(struct lease *lease)
@@ -115,15 +126,20 @@ static void send_washing(struct lease *lease, enum lease_tag tag, const char *da
     upstream_send(lease->upstream, &slot, data, len);
 }
 
+static void put_aside(struct lease *lease)
+{
+    lease->is_washing = true;
+    lease->washings = 0;
+    lease->idle_since_ms = loop_now_ms();
+    TAILQ_INSERT_TAIL(&lease->pool->washing_leases, lease, next);
+}
+
 static void begin_washing(struct lease *lease)
 {
     static const char discard[] = "*1\r\n$7\r\nDISCARD\r\n";
     static const char unwatch[] = "*1\r\n$7\r\nUNWATCH\r\n";
-    lease->is_washing = true;
+    put_aside(lease);
     lease->washer.ops = &lease_washer_ops;
-    lease->washings = 0;
-    lease->idle_since_ms = loop_now_ms();
-    TAILQ_INSERT_TAIL(&lease->pool->washing_leases, lease, next);
     if (may_be_queueing(lease)) {
         send_washing(lease, TAG_DISCARD, discard, sizeof discard - 1);
     }
@@ -177,13 +193,24 @@ void lease_lost_unlent(struct lease *lease)
     }
 }
 
+/* Whether it need not be waited for any longer. */
+static bool is_over(const struct lease *lease, uint64_t limit_ms)
+{
+    if (lease->washings == 0) {
+        return limit_ms == 0 || !upstream_owes_others(lease->upstream, lease->former);
+    }
+    return loop_now_ms() - lease->idle_since_ms >= limit_ms;
+}
+
 static void close_washing_since(struct pool *pool, uint64_t limit_ms)
 {
-    struct lease *lease = TAILQ_FIRST(&pool->washing_leases);
-    while (lease != NULL && loop_now_ms() - lease->idle_since_ms >= limit_ms) {
-        struct lease *next = TAILQ_NEXT(lease, next);
-        end_washing(lease, false);
-        lease = next;
+    struct lease *lease;
+    struct lease *next;
+    for (lease = TAILQ_FIRST(&pool->washing_leases); lease != NULL; lease = next) {
+        next = TAILQ_NEXT(lease, next);
+        if (is_over(lease, limit_ms)) {
+            end_washing(lease, false);
+        }
     }
 }
 
@@ -197,6 +224,7 @@ void lease_release(struct lease *lease)
     }
     struct pool *pool = lease->pool;
     enum quota_kind kind = lease->kind;
+    lease->former = lease->holder == NULL ? NULL : lease->holder->sink;
     lease->holder = NULL;
     lease->upstream->wants_frames = false;
     upstream_pause(lease->upstream, false);
@@ -204,6 +232,9 @@ void lease_release(struct lease *lease)
         keep_idle(lease);
     } else if (can_be_washed(lease)) {
         begin_washing(lease);
+        return;
+    } else if (upstream_owes_others(lease->upstream, lease->former)) {
+        put_aside(lease);
         return;
     } else {
         lease_close(lease);

@@ -38,8 +38,7 @@ bool call_is(const struct call *call, enum fr_command_id id)
 /* -------------------------------------------------------------------------------------- conditions
  */
 
-/* Whether WAIT or WAITAOF asks for anybody but the server itself, which never needs waiting. */
-static bool asks_for_replicas(const struct call *call)
+bool router_asks_for_replicas(const struct call *call)
 {
     int64_t count = 0;
     bool is_aof = call_is(call, FR_CMD_WAITAOF);
@@ -60,7 +59,7 @@ static bool condition_holds(const struct call *call)
     case FR_IF_BLOCK_OPTION:
         return blocking_option_at(call) > 0;
     case FR_IF_WAITS:
-        return asks_for_replicas(call);
+        return router_asks_for_replicas(call);
     case FR_IF_ON:
         return call_word_is(call, 2, "ON");
     case FR_IF_YES_OR_SYNC:
@@ -154,21 +153,6 @@ static bool ends_something(enum lease_tag tag)
     return tag == TAG_EXEC || tag == TAG_DISCARD || tag == TAG_UNWATCH;
 }
 
-/* WAIT means the last write of its connection, and a fresh one has none. A command that moves the
- * offset of this connection to the server's present one makes it mean every write until now: any
- * command up to 7.0, one that is propagated since. */
-static void move_offset(struct session *session)
-{
-    static const char ping[] = "*1\r\n$4\r\nPING\r\n";
-    static const char publish[] = "*3\r\n$7\r\nPUBLISH\r\n$18\r\nflaskredisd:offset\r\n$0\r\n\r\n";
-    bool is_ping = session->lease->upstream->server_version < 702;
-    struct call call = {.frame = is_ping ? ping : publish,
-                        .len = is_ping ? sizeof ping - 1 : sizeof publish - 1,
-                        .is_whole = true,
-                        .command = &fr_commands[is_ping ? FR_CMD_PING : FR_CMD_PUBLISH]};
-    session_send_leased(session, &call, TAG_SILENT);
-}
-
 /* The time it waited for its connection counts. */
 static enum routed send_shortened(struct session *session, const struct call *call)
 {
@@ -182,17 +166,9 @@ static enum routed send_shortened(struct session *session, const struct call *ca
     return routed;
 }
 
-static enum routed send_blocking(struct session *session, const struct call *call)
+enum routed router_send_blocking(struct session *session, const struct call *call)
 {
-    bool is_wait = call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF);
-    bool is_queued = session->lease->state == LEASE_QUEUEING;
-    if (is_wait && !is_queued) {
-        if (!session_is_quiet(session)) {
-            return ROUTE_LATER;
-        }
-        move_offset(session);
-    }
-    if (is_queued) { /* in a transaction nothing blocks */
+    if (session->lease->state == LEASE_QUEUEING) { /* in a transaction nothing blocks */
         return session_send_leased(session, call, TAG_NONE);
     }
     session->is_barred = true;
@@ -222,7 +198,7 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
         session->stream = STREAM_SEND;
     }
     if (way == WAY_BLOCKING) {
-        return send_blocking(session, call);
+        return router_send_blocking(session, call);
     }
     if (way == WAY_SUBSCRIBE) {
         return session_send_subscription(session, call);
@@ -244,8 +220,7 @@ static enum routed lease_and_send(struct session *session, const struct call *ca
                                             [WAY_STICKY] = QUOTA_STICKY,
                                             [WAY_SUBSCRIBE] = QUOTA_STICKY};
     struct lease_wish wish = {.kind = kinds[way]};
-    bool is_wait = call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF);
-    if (way == WAY_BLOCKING && !is_wait) { /* of those two only the server has the answer */
+    if (way == WAY_BLOCKING) {
         wish.limit_ms = blocking_limit_ms(call);
         wish.late = session->proto == 3 ? "_\r\n" : "*-1\r\n";
     }
@@ -416,6 +391,9 @@ static enum routed route_by_way(struct session *session, const struct call *call
     }
     if (way == WAY_TUNNEL) {
         return tunnel_and_send(session, call);
+    }
+    if (replication_concerns(session, call)) {
+        return replication_route(session, call);
     }
     struct block block;
     bool may_be_block = session->lease == NULL && session->lost == LOST_NOTHING &&

@@ -58,6 +58,16 @@ void blocking_shorten(const struct call *call, int64_t waited_ms, struct evbuffe
 /* Whether a word is this, in any case of letters. */
 bool word_is(const struct fr_word *word, const char *text);
 
+/* Whether the request is WAIT or WAITAOF outside of a transaction, and what becomes of it. */
+bool replication_concerns(const struct session *session, const struct call *call);
+enum routed replication_route(struct session *session, const struct call *call);
+
+/* Whether WAIT or WAITAOF asks for anybody but the server itself, which never needs waiting. */
+bool router_asks_for_replicas(const struct call *call);
+
+/* Send a command on the lease that may block there. */
+enum routed router_send_blocking(struct session *session, const struct call *call);
+
 /* Whether word i of a call is this, in any case of letters. */
 bool call_word_is(const struct call *call, unsigned i, const char *text);
 

@@ -120,6 +120,7 @@ void session_forget_state(struct session *session)
     session->skips_this = false;
     session->skips_next = false;
     session->lost = LOST_NOTHING;
+    session->written_on = 0;
 }
 
 static bool is_full(struct house *house)
@@ -256,7 +257,8 @@ void session_settle(struct session *session)
             return;
         }
     } else if (session->lease != NULL && session->lease->state == LEASE_PLAIN &&
-               !session->lease->is_sticky && session->stream == STREAM_NONE) {
+               !session->lease->is_sticky && !session->is_confirming &&
+               session->stream == STREAM_NONE) {
         session_end_lease(session);
     }
     session_resume(session, STOP_REPLIES);

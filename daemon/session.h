@@ -118,6 +118,7 @@ struct session {
     /* where it speaks */
     struct lane *lane;
     struct lease *lease;
+    const struct upstream *spoken_on; /* where what is outstanding was sent */
     uint32_t outstanding;
     bool is_blocking; /* what is outstanding may wait for long, and is given up when the client goes
                        */
@@ -129,8 +130,12 @@ struct session {
     int64_t selecting;    /* database of a SELECT under way on a lease */
     int64_t queued_db;    /* database of a SELECT in a transaction's queue; -1: none */
     struct session_wait *wait;
-    char *refusal;     /* what the wait ended with instead of success: the line to answer */
-    int64_t waited_ms; /* for the lease, by the request that wanted it */
+    char *refusal;          /* what the wait ended with instead of success: the line to answer */
+    uint64_t written_on;    /* number of the connection that had its last write; 0: no write */
+    uint64_t written_sight; /* of the server, at that time */
+    bool is_confirming;     /* WAIT prepares the lease: it is not given back meanwhile */
+    bool is_unconfirmed;    /* and cannot */
+    int64_t waited_ms;      /* for the lease, by the request that wanted it */
     const struct fr_command *last_command;
 
     /* publish/subscribe */
@@ -261,6 +266,8 @@ enum routed session_send_leased(struct session *session, const struct call *call
 /* What is wanted of a lease. */
 struct lease_wish {
     enum quota_kind kind;
+    const struct upstream_route *route; /* NULL: the session's own */
+    uint64_t connection;                /* rather this one, if it is idle; 0: any */
     int64_t limit_ms; /* the request has this long for everything; 0: no limit of its own */
     const char *late; /* its answer when that has passed, a whole reply */
 };

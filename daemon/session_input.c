@@ -146,7 +146,7 @@ static void end_stream(struct session *session)
 static void abandon_stream(struct session *session)
 {
     if (session->stream == STREAM_SEND) {
-        upstream_silence(session->lease->upstream, TAG_SILENT);
+        upstream_silence(session->lease->upstream, &session->sink, TAG_SILENT);
         session->stream = STREAM_NONE;
         session_end_lease(session);
     }
@@ -319,7 +319,7 @@ static void cancel(struct session *session)
 {
     session_end_wait(session);
     if (session->lease != NULL) {
-        upstream_silence(session->lease->upstream, TAG_SILENT);
+        upstream_silence(session->lease->upstream, &session->sink, TAG_SILENT);
         session_end_lease(session);
     }
     session_close_when_written(session);

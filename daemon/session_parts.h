@@ -26,6 +26,9 @@ extern const struct reply_sink_ops session_sink_ops;
 void session_init_holder(struct session *session);
 void session_note_replies(struct session *session, unsigned count);
 
+/* session_tunnel.c */
+void session_on_tunnel(struct lease_holder *holder, const char *data, size_t len);
+
 /* session_messages.c: a frame has come on a connection with subscriptions. False: it is a reply. */
 bool session_take_frame(struct session *session, const char *data, size_t len);
 void session_note_refused_subscription(struct session *session);

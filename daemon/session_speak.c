@@ -13,6 +13,9 @@
 #include "daemon/log.h"
 #include "daemon/memory.h"
 
+/* In the place of a connection's number: what was written waits for the next connection. */
+#define WRITTEN_ON_NEXT UINT64_MAX
+
 static struct session *session_of_sink(struct reply_sink *sink)
 {
     return container_of(sink, struct session, sink);
@@ -61,6 +64,16 @@ static void change_db(struct session *session, int64_t db)
     session_change_route(session, db, session->proto, session->identity);
 }
 
+/* The offset of the lease's connection is the server's now, so WAIT on it means all writes. */
+static void note_offset(struct session *session, const struct fr_reply *reply)
+{
+    session->is_unconfirmed = FR_REPLY_BEGINS(reply, "-");
+    if (!session->is_unconfirmed) {
+        session->written_on = session->lease->upstream->connection;
+        session->written_sight = session->pool->context.sight;
+    }
+}
+
 /* A reply to a request that concerns the session's own state has come. */
 static void note_reply(struct session *session, const struct reply_part *part)
 {
@@ -90,6 +103,9 @@ static void note_reply(struct session *session, const struct reply_part *part)
     if (tag == TAG_PUBSUB) {
         session_note_refused_subscription(session); /* else there were acknowledgements */
     }
+    if (tag == TAG_OFFSET) {
+        note_offset(session, part->frame);
+    }
     lease_note_reply(session->lease, tag, part->frame);
 }
 
@@ -115,6 +131,9 @@ static void on_reply(struct reply_sink *sink, const struct reply_part *part)
     }
     if (part->is_last) {
         session_put_aside_back(session);
+        if (session->written_on == WRITTEN_ON_NEXT) {
+            session->written_on = session->spoken_on->connection; /* it is the next */
+        }
         if (part->slot->tag != TAG_NONE && !session->is_dead) {
             note_reply(session, part);
         }
@@ -311,7 +330,7 @@ enum routed session_want_lease(struct session *session, const struct lease_wish 
     if (session->lease != NULL) {
         return ROUTED;
     }
-    struct upstream_route route = session_route(session);
+    struct upstream_route route = wish->route != NULL ? *wish->route : session_route(session);
     const struct lane *lane = lane_find(session->pool, &route);
     if (lane != NULL && upstream_is_hopeless(lane->upstream)) {
         upstream_down_error(lane->upstream, error, sizeof error);
@@ -320,6 +339,7 @@ enum routed session_want_lease(struct session *session, const struct lease_wish 
     struct session_wait *wait = begin_wait(session);
     wait->lease.route = route;
     wait->lease.kind = wish->kind;
+    wait->lease.connection = wish->connection;
     wait->lease.limit_ms = wish->limit_ms;
     wait->lease.late = wish->late;
     struct lease *lease = lease_acquire(session->pool, &wait->lease);
@@ -423,6 +443,9 @@ enum routed session_want_shared(struct session *session, uint32_t count, struct 
     if (session->lane == NULL && (!session_is_quiet(session) || own_lane(session, count) == NULL)) {
         return session->outstanding > 0 ? ROUTE_LATER : ROUTED;
     }
+    if (session->spoken_on != session->lane->upstream && !session_is_quiet(session)) {
+        return ROUTE_LATER; /* the lane has another connection now */
+    }
     upstream_connect(session->lane->upstream);
     if (!upstream_accepts(session->lane->upstream, error, sizeof error)) {
         return answer_down(session, error, count);
@@ -434,6 +457,21 @@ enum routed session_want_shared(struct session *session, uint32_t count, struct 
     return ROUTED;
 }
 
+/* Whether it may write something that WAIT would be about. */
+static bool may_write(const struct fr_command *command)
+{
+    return command == NULL || command->flags & FR_FLAG_WRITE ||
+           (command->cache != FR_CACHE_NONE && command->cache != FR_CACHE_FILL &&
+            command->cache != FR_CACHE_FILL_LATER) ||
+           command->id == FR_CMD_PUBLISH || command->id == FR_CMD_SPUBLISH;
+}
+
+static void note_write(struct session *session, const struct upstream *upstream)
+{
+    session->written_on = upstream_is_ready(upstream) ? upstream->connection : WRITTEN_ON_NEXT;
+    session->written_sight = session->pool->context.sight;
+}
+
 void session_send_on(struct session *session, struct upstream *upstream, const struct call *call,
                      uint8_t tag, uint8_t flags)
 {
@@ -442,6 +480,10 @@ void session_send_on(struct session *session, struct upstream *upstream, const s
                         .command = call->command,
                         .tag = tag,
                         .flags = (uint8_t)(flags | slot_flags(call, tag))};
+    if (may_write(call->command)) {
+        note_write(session, upstream);
+    }
+    session->spoken_on = upstream;
     upstream_send(upstream, &slot, call->frame, call->len);
     if ((tag & TAG_LEASE_MASK) == TAG_COUNTED) {
         session_begin_recount(session, call);
@@ -513,61 +555,11 @@ static void on_drained(struct lease_holder *holder)
     session_resume(session_of_holder(holder), STOP_ROOM);
 }
 
-/* ----------------------------------------------------------------------------------------- tunnel
- */
-
-bool session_is_tunnel(const struct session *session)
-{
-    return session->lease != NULL && session->lease->upstream->is_tunnel;
-}
-
-void session_begin_tunnel(struct session *session)
-{
-    session->tunnel_frame = (struct fr_reply){0};
-    session->is_resetting = false;
-    upstream_begin_tunnel(session->lease->upstream);
-}
-
-/* The end of a tunnel that was sent RESET: nothing can follow the server's +RESET. A frame that is
- * still open then was not understood, as subscriptions within EXEC cannot be in RESP3. */
-static bool is_reset_reply(struct session *session, const char *data, size_t len)
-{
-    static const char reset[] = "\r\n+RESET\r\n";
-    bool is_found = false;
-    size_t at = 0;
-    while (at < len) {
-        size_t taken = 0;
-        enum fr_frame outcome = fr_reply_scan(&session->tunnel_frame, data + at, len - at, &taken);
-        at += taken;
-        if (outcome == FR_FRAME_BROKEN) {
-            break;
-        }
-        is_found = outcome == FR_FRAME_DONE && session->is_resetting && at == len &&
-                   FR_REPLY_BEGINS(&session->tunnel_frame, "+RESET\r\n");
-    }
-    bool is_alone = len == sizeof reset - 3 && memcmp(data, reset + 2, len) == 0;
-    bool ends_so = len >= sizeof reset - 1 &&
-                   memcmp(data + len - (sizeof reset - 1), reset, sizeof reset - 1) == 0;
-    return is_found || (session->is_resetting &&
-                        (is_alone || (ends_so && fr_reply_is_open(&session->tunnel_frame))));
-}
-
-static void on_tunnel(struct lease_holder *holder, const char *data, size_t len)
-{
-    struct session *session = session_of_holder(holder);
-    session_write(session, data, len);
-    bool is_reset = is_reset_reply(session, data, len);
-    session_put_aside_back(session);
-    if (is_reset) {
-        session->lease->is_dirty = true;
-        session_end_lease(session);
-        session_forget_state(session);
-        session_resume(session, STOP_WAIT);
-    }
-}
-
 void session_init_holder(struct session *session)
 {
-    session->holder = (struct lease_holder){
-        .on_lost = on_lost, .on_frame = on_frame, .on_tunnel = on_tunnel, .on_drained = on_drained};
+    session->holder = (struct lease_holder){.sink = &session->sink,
+                                            .on_lost = on_lost,
+                                            .on_frame = on_frame,
+                                            .on_tunnel = session_on_tunnel,
+                                            .on_drained = on_drained};
 }

@@ -250,6 +250,8 @@ void upstream_note_replied(struct upstream *upstream)
 void upstream_become_ready(struct upstream *upstream)
 {
     upstream->state = UPSTREAM_READY;
+    upstream->connection = ++upstream->context->connections;
+    upstream->context->standing++;
     upstream->has_replied = false;
     upstream->reason[0] = '\0';
     event_del(&upstream->timer);
@@ -384,11 +386,23 @@ void upstream_end_tunnel(struct upstream *upstream)
     loop_defer(upstream->context->loop, &upstream->flush);
 }
 
-void upstream_silence(struct upstream *upstream, uint8_t silent_tag)
+void upstream_silence(struct upstream *upstream, const struct reply_sink *sink, uint8_t silent_tag)
 {
     for (uint32_t i = 0; i < upstream->requests.count; i++) {
-        requests_slot(&upstream->requests, i)->tag |= silent_tag;
+        struct slot *slot = requests_slot(&upstream->requests, i);
+        slot->tag |= slot->sink == sink ? silent_tag : 0;
     }
+}
+
+bool upstream_owes_others(const struct upstream *upstream, const struct reply_sink *sink)
+{
+    for (uint32_t i = 0; i < upstream->requests.count; i++) {
+        const struct reply_sink *owed = requests_slot(&upstream->requests, i)->sink;
+        if (owed != sink && owed != &upstream->heartbeat) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void upstream_send_raw(struct upstream *upstream, const char *data, size_t len)

@@ -56,6 +56,10 @@ struct upstream_context {
     uint64_t away_since_ms; /* the first of these; 0: none */
     int64_t server_timeout_ms; /* the server closes connections idle for this long; -1: not known,
                                   0: never */
+    uint64_t connections;      /* made so far: numbers them */
+    uint32_t standing;         /* READY now */
+    uint64_t sight; /* changes whenever the server may have become another process unnoticed:
+                       a connection was lost, or none stands any more */
 };
 
 struct upstream;
@@ -96,6 +100,7 @@ struct upstream {
     uint8_t steps_asked;    /* bits of the steps that apply to this attempt */
     uint32_t failures;      /* attempts since the last READY */
     uint32_t generation;    /* counts connections */
+    uint64_t connection;    /* number of the one that is READY, of all of its context; 0: none is */
     uint64_t down_since_ms; /* first failure since the last READY; 0: none */
     uint64_t ready_since_ms;
     uint64_t last_active_ms;
@@ -172,8 +177,11 @@ void upstream_send_raw(struct upstream *upstream, const char *data, size_t len);
 /* Write an error line that says why there is no connection: POOLDOWN. */
 void upstream_down_error(const struct upstream *upstream, char *error, size_t cap);
 
-/* Nobody wants the replies that are owed. */
-void upstream_silence(struct upstream *upstream, uint8_t silent_tag);
+/* This sink does not want the replies it is owed. */
+void upstream_silence(struct upstream *upstream, const struct reply_sink *sink, uint8_t silent_tag);
+
+/* Whether replies are owed to others than this sink. */
+bool upstream_owes_others(const struct upstream *upstream, const struct reply_sink *sink);
 
 /* For the handshake: end the attempt or connection, and wait for another. The format tells the
  * reason. */

@@ -17,9 +17,19 @@
 #define BACKOFF_FIRST_MS 10
 #define BACKOFF_MOST_MS 1000
 
+/* The connection that was READY is none any more. */
+static void note_gone(struct upstream *upstream)
+{
+    if (upstream->connection != 0) {
+        upstream->connection = 0;
+        upstream->context->sight += --upstream->context->standing == 0;
+    }
+}
+
 /* Leave the connection, whatever its state. */
 static void disconnect(struct upstream *upstream)
 {
+    note_gone(upstream);
     transport_close(&upstream->transport);
     resolve_cancel(&upstream->resolve);
     event_del(&upstream->timer);
@@ -201,6 +211,7 @@ static void note_away(struct upstream_context *context)
 static void note_failure(struct upstream *upstream, bool was_ready)
 {
     if (was_ready) {
+        upstream->context->sight++;
         stats_count(upstream_stats(upstream), upstreams_lost);
     } else {
         stats_count(upstream_stats(upstream), upstreams_failed);

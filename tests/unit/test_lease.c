@@ -25,6 +25,23 @@ static struct client *const a = &clients[0], *const b = &clients[1], *const c = 
                             *const d = &clients[3];
 static struct bytes granted; /* the names of clients, in the order in which they were served */
 
+static void ignore_reply(struct reply_sink *sink, const struct reply_part *part)
+{
+    (void)sink, (void)part;
+}
+
+static int failures;
+
+static void count_failure(struct reply_sink *sink, const struct slot *slot, const char *error,
+                          bool is_cut)
+{
+    (void)sink, (void)slot, (void)is_cut;
+    failures += strncmp(error, "-POOLLOST ", 10) == 0 || strncmp(error, "-POOLDOWN ", 10) == 0;
+}
+
+static const struct reply_sink_ops sink_ops = {ignore_reply, count_failure};
+static struct reply_sink sink = {.ops = &sink_ops};
+
 static void on_lost(struct lease_holder *holder)
 {
     for (int i = 0; i < CLIENTS_MAX; i++) {
@@ -37,7 +54,7 @@ static void on_granted(struct lease_waiter *waiter, struct lease *lease)
     struct client *client = (struct client *)(void *)waiter;
     char name = (char)('a' + (client - clients));
     client->lease = lease;
-    client->holder.on_lost = on_lost;
+    client->holder = (struct lease_holder){.sink = &sink, .on_lost = on_lost};
     lease->holder = &client->holder;
     bytes_add(&granted, &name, 1);
 }
@@ -153,23 +170,6 @@ static void make_tunnel(struct lease *lease)
     upstream_begin_tunnel(lease->upstream);
 }
 
-static void ignore_reply(struct reply_sink *sink, const struct reply_part *part)
-{
-    (void)sink, (void)part;
-}
-
-static int failures;
-
-static void count_failure(struct reply_sink *sink, const struct slot *slot, const char *error,
-                          bool is_cut)
-{
-    (void)sink, (void)slot, (void)is_cut;
-    failures += strncmp(error, "-POOLLOST ", 10) == 0 || strncmp(error, "-POOLDOWN ", 10) == 0;
-}
-
-static const struct reply_sink_ops sink_ops = {ignore_reply, count_failure};
-static struct reply_sink sink = {.ops = &sink_ops};
-
 static void send_with(struct lease *lease, uint8_t flags)
 {
     static const char ping[] = "*1\r\n$4\r\nPING\r\n";
@@ -232,6 +232,43 @@ static void what_was_left_open_is_ended_before_it_is_lent_again(void)
     }
     EXPECT_NUMBER(peer_connections(fixture.peer), 1);
     EXPECT_NUMBER(failures, 0);
+}
+
+static int others_replies;
+
+static void get_lease_with(struct reply_sink *other, const char *request, size_t len)
+{
+    struct slot slot = {.sink = other};
+    get(a, QUOTA_LEASES, 0);
+    upstream_send(a->lease->upstream, &slot, request, len);
+}
+
+static void on_other_reply(struct reply_sink *other, const struct reply_part *part)
+{
+    (void)other, (void)part;
+    others_replies++;
+}
+
+/* It was a shared connection before, and now one of its clients has ended it while blocked. */
+static void others_get_their_replies_before_it_is_closed(void)
+{
+    static const char get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+    static const struct reply_sink_ops ops = {on_other_reply, count_failure};
+    struct reply_sink other = {.ops = &ops};
+    begin();
+    failures = others_replies = 0;
+    peer_on(fixture.peer, "GET", PEER_HOLD, "", 0);
+    peer_on(fixture.peer, "PING", PEER_HOLD, "", 0);
+    get_lease_with(&other, get, sizeof(get) - 1);
+    make_blocked(a->lease);
+    give_back(a);
+    EXPECT_SOON(peer_count(fixture.peer, "PING") == 1);
+    leases_close_idle(&fixture.pool);
+    EXPECT_NUMBER(used(QUOTA_LEASES), 1);
+    peer_send(fixture.peer, 1, "$-1\r\n");
+    EXPECT_SOON((leases_close_idle(&fixture.pool), used(QUOTA_LEASES) == 0));
+    EXPECT_NUMBER(others_replies, 1);
+    EXPECT_NUMBER(failures, 1); /* of the one that blocked */
 }
 
 static void give_back_watching(int connections)
@@ -544,6 +581,7 @@ static const struct test_case cases[] = {
     {"a connection given back unclean is closed", a_connection_given_back_unclean_is_closed},
     {"what was left open is ended before it is lent again",
      what_was_left_open_is_ended_before_it_is_lent_again},
+    {"others get their replies before it is closed", others_get_their_replies_before_it_is_closed},
     {"what cannot be ended is closed", what_cannot_be_ended_is_closed},
     {"a connection is lent only for its own route", a_connection_is_lent_only_for_its_own_route},
     {"no more idle connections are kept than leases",

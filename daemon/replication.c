@@ -1,0 +1,131 @@
+/* WAIT and WAITAOF: how many replicas have what this client wrote.
+ *
+ * The server means the writes of the connection that asks (c->woff, replication.c): on one that has
+ * written nothing, WAIT counts all replicas at once, although none may have the data. So WAIT runs
+ * where the client's last write ran, and that is where its earlier writes are covered too:
+ *
+ *   the write ran on                then WAIT runs
+ *   ------------------------------  ---------------------------------------------------------------
+ *   the shared connection of a      there: the lane trades it for a lent one, so that nobody else
+ *   lane                            waits behind, and it is the client's until the reply
+ *   a lent one, idle now            there
+ *   one that is in use, or closed   on any, behind a command that moves its offset to the server's
+ *                                   present one: then it means all writes until now. Up to 7.0 that
+ *                                   is any command, from 7.2 on only what is propagated: PUBLISH
+ *   one that is gone, while the     nowhere: the write may be gone with the server. POOLLOST
+ *   server was out of sight
+ */
+#include "daemon/router.h"
+
+#include <string.h>
+
+static bool is_wait(const struct call *call)
+{
+    return call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF);
+}
+
+bool replication_concerns(const struct session *session, const struct call *call)
+{
+    bool is_queued = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+    return is_wait(call) && call->is_whole && !is_queued;
+}
+
+static const struct upstream_context *context_of(const struct session *session)
+{
+    return &session->pool->context;
+}
+
+/* Whether the session's own lane has its last write, or there was none. */
+static bool lane_has_write(const struct session *session)
+{
+    return session->written_on == 0 ||
+           (session->lane != NULL && session->lane->upstream->connection == session->written_on);
+}
+
+static bool is_fresh(const struct lease *lease)
+{
+    return lease->state == LEASE_PLAIN && !lease->is_dirty && !lease->is_sticky &&
+           lease->upstream->requests.count == 0 && upstream_is_ready(lease->upstream);
+}
+
+/* Have the lane's connection for the lease, if that is the one with the write. */
+static void take_over(struct session *session)
+{
+    struct lease *lease = session->lease;
+    struct lane *lane = lane_of_connection(session->pool, session->written_on);
+    if (lane != NULL && is_fresh(lease) &&
+        memcmp(&lane->key, &lease->upstream->route, sizeof lane->key) == 0) {
+        lane_trade(lane, lease);
+    }
+}
+
+/* Whether WAIT on the lease means what it should. */
+static bool has_offset(const struct session *session)
+{
+    const struct upstream *upstream = session->lease->upstream;
+    return upstream->connection == session->written_on ||
+           (session->written_on == 0 && upstream->server_version >= 702);
+}
+
+static bool is_out_of_sight(const struct session *session)
+{
+    return session->written_on != 0 && session->written_sight != context_of(session)->sight;
+}
+
+static void end_confirming(struct session *session)
+{
+    session->is_confirming = false;
+    session->is_unconfirmed = false;
+}
+
+static enum routed answer_lost(struct session *session)
+{
+    end_confirming(session);
+    stats_count(&context_of(session)->loop->stats, errors_poollost);
+    session_answer_error(session, "POOLLOST the connection that carried the write is gone; its "
+                                  "replication cannot be confirmed");
+    if (is_fresh(session->lease)) { /* it was lent for this */
+        session_end_lease(session);
+    }
+    return ROUTED;
+}
+
+/* Move the offset of the lease's connection to the server's present one. */
+static enum routed move_offset(struct session *session)
+{
+    static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+    static const char publish[] = "*3\r\n$7\r\nPUBLISH\r\n$18\r\nflaskredisd:offset\r\n$0\r\n\r\n";
+    bool is_ping = session->lease->upstream->server_version < 702;
+    struct call call = {.frame = is_ping ? ping : publish,
+                        .len = is_ping ? sizeof ping - 1 : sizeof publish - 1,
+                        .is_whole = true,
+                        .command = &fr_commands[FR_CMD_PING]}; /* no write of the client's */
+    session->is_confirming = true;
+    session_send_leased(session, &call, TAG_OFFSET | TAG_SILENT);
+    session_is_quiet(session); /* it is not: go on when the reply has come */
+    return ROUTE_LATER;
+}
+
+enum routed replication_route(struct session *session, const struct call *call)
+{
+    if (!session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    if (session->lease == NULL && !router_asks_for_replicas(call) && lane_has_write(session)) {
+        return session_send_shared(session, call, TAG_NONE); /* answered at once */
+    }
+    const struct lane *lane = lane_of_connection(session->pool, session->written_on);
+    struct lease_wish wish = {.kind = QUOTA_BLOCKING,
+                              .route = lane == NULL ? NULL : &lane->key,
+                              .connection = session->written_on};
+    if (session_want_lease(session, &wish) == ROUTE_LATER) {
+        return ROUTE_LATER;
+    }
+    take_over(session);
+    if (!has_offset(session)) {
+        return session->is_unconfirmed || is_out_of_sight(session) ? answer_lost(session)
+                                                                   : move_offset(session);
+    }
+    end_confirming(session);
+    return router_send_blocking(session, call);
+}
