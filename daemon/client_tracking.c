@@ -121,3 +121,19 @@ enum routed client_tracking_redirect(struct session *session, const struct call 
     roll_call_start(&redirection->roll, session);
     return ROUTED;
 }
+
+void client_tracking_translate(const struct session *session, const char *reply, size_t len,
+                               struct evbuffer *out)
+{
+    static const char key[] = "$8\r\nredirect\r\n:";
+    const char *found = memmem(reply, len, key, sizeof key - 1);
+    const char *id = found == NULL ? NULL : found + sizeof key - 1;
+    if (session->redirects_to == 0 || id == NULL || *id == '-') {
+        evbuffer_add(out, reply, len);
+        return;
+    }
+    const char *behind = memchr(id, '\r', (size_t)(reply + len - id));
+    evbuffer_add(out, reply, (size_t)(id - reply));
+    evbuffer_add_printf(out, "%" PRId64, session->redirects_to);
+    evbuffer_add(out, behind, (size_t)(reply + len - behind));
+}

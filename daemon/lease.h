@@ -46,7 +46,8 @@ enum lease_tag {
     TAG_PUBSUB,
     TAG_REDIRECT,
     TAG_COUNTED, /* nothing: its reply counts subscribers */
-    TAG_OFFSET
+    TAG_OFFSET,
+    TAG_TRACKINGINFO
 };
 
 /* Who has a connection lent. Embedded. */

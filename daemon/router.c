@@ -141,6 +141,8 @@ static enum lease_tag tag_of(const struct call *call)
         return TAG_WATCH;
     case FR_CMD_UNWATCH:
         return TAG_UNWATCH;
+    case FR_CMD_CLIENT_TRACKINGINFO:
+        return TAG_TRACKINGINFO;
     default:
         return TAG_NONE;
     }

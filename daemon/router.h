@@ -38,6 +38,11 @@ enum routed aftermath_route(struct session *session, const struct call *call);
 bool client_tracking_redirects(const struct call *call);
 enum routed client_tracking_redirect(struct session *session, const struct call *call);
 
+/* Add a reply to CLIENT TRACKINGINFO with the client's id of the session it redirects to in the place
+ * of the server's. */
+void client_tracking_translate(const struct session *session, const char *reply, size_t len,
+                               struct evbuffer *out);
+
 /* Whether a client may have this name (CLIENT SETNAME, HELLO SETNAME); answers if not. */
 bool client_name_is_valid(struct session *session, const struct fr_word *name);
 

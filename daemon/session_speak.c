@@ -12,6 +12,7 @@
 #include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/router.h"
 
 /* In the place of a connection's number: what was written waits for the next connection. */
 #define WRITTEN_ON_NEXT UINT64_MAX
@@ -120,13 +121,27 @@ void session_note_replies(struct session *session, unsigned count)
     }
 }
 
+static void write_reply(struct session *session, const struct reply_part *part)
+{
+    bool names_session =
+        part->slot->tag & TAG_LEASED && (part->slot->tag & TAG_LEASE_MASK) == TAG_TRACKINGINFO;
+    if (!names_session) {
+        session_write(session, part->data, part->len);
+        return;
+    }
+    struct evbuffer *out = evbuffer_new();
+    client_tracking_translate(session, part->data, part->len, out);
+    session_write(session, (const char *)evbuffer_pullup(out, -1), evbuffer_get_length(out));
+    evbuffer_free(out);
+}
+
 static void on_reply(struct reply_sink *sink, const struct reply_part *part)
 {
     struct session *session = session_of_sink(sink);
     if ((part->slot->tag & TAG_LEASE_MASK) == TAG_COUNTED) {
         session_write_counted(session, part);
     } else if (!(part->slot->tag & TAG_SILENT)) {
-        session_write(session, part->data, part->len);
+        write_reply(session, part);
         session->is_reply_open = !part->is_last;
     }
     if (part->is_last) {

@@ -301,6 +301,13 @@ static void tracking_redirects_to_a_session(void)
     EXPECT_REPLY(reader, "+OK\r\n");
     client_send(reader, "CLIENT GETREDIR");
     EXPECT_NUMBER(client_read_number(reader), id);
+    char expected[160];
+    snprintf(expected, sizeof(expected),
+             "*6\r\n$5\r\nflags\r\n*1\r\n$2\r\non\r\n$8\r\nredirect\r\n:%lld\r\n"
+             "$8\r\nprefixes\r\n*0\r\n",
+             (long long)id);
+    client_send(reader, "CLIENT TRACKINGINFO");
+    expect_reply(__FILE__, __LINE__, reader, expected, strlen(expected));
     EXPECT_CALL(reader, "GET k", "$-1\r\n");
     EXPECT_CALL(writer, "SET k v", "+OK\r\n");
     EXPECT_REPLY(target, "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n");
