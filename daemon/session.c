@@ -224,6 +224,7 @@ void session_check_end(struct session *session)
     if (session_is_tunnel(session)) { /* the server may still answer, and will close */
         upstream_end_tunnel(session->lease->upstream);
     } else {
+        session_end_lease(session); /* the client may take its time to read */
         session_close_when_written(session);
     }
 }
@@ -273,6 +274,13 @@ static bool is_over(uint64_t since_ms, int64_t limit_ms)
     return limit_ms > 0 && loop_now_ms() - since_ms >= (uint64_t)limit_ms;
 }
 
+/* When the client last sent or took something. */
+static uint64_t last_sign(const struct session *session)
+{
+    return session->last_output_ms > session->last_input_ms ? session->last_output_ms
+                                                            : session->last_input_ms;
+}
+
 /* The reason to end a session for its time limits; NULL: none. */
 static const char *overdue(const struct session *session)
 {
@@ -288,6 +296,10 @@ static const char *overdue(const struct session *session)
         loop_now_ms() - session->soft_since_ms >= (uint64_t)settings->subscriber_soft_ms &&
         settings->subscriber_soft_ms > 0) {
         return "reads its messages too slowly (setting \"subscriber_soft_limit\")";
+    }
+    if ((session->is_eof || session->closes_when_written) && session->accounted > 0 &&
+        is_over(last_sign(session), settings->linger_ms)) {
+        return "ended, without reading its replies (setting \"linger_ms\")";
     }
     if (session->lease == NULL) {
         return is_idle && !session_uses_hub(session) &&

@@ -100,6 +100,7 @@ struct session {
     char *local_address; /* of the socket it came to */
     uint64_t created_ms;
     uint64_t last_input_ms;
+    uint64_t last_output_ms; /* when the client last took something */
 
     /* what a server would know of the connection */
     int64_t db;

@@ -87,6 +87,7 @@ static void write_out(struct session *session)
         outcome = transport_write(&session->transport, session->out, 0,
                                   evbuffer_get_length(session->out), &written);
         evbuffer_drain(session->out, written);
+        session->last_output_ms = loop_now_ms();
     }
     transport_consume_much(&session->transport);
     if (outcome == TRANSPORT_FAILED) {

@@ -260,6 +260,53 @@ static void a_subscribers_connection_ends_with_it(void)
     }
 }
 
+/* So much is published that the client's side of the socket takes only a part of it. */
+static struct client *subscriber_that_reads_nothing(void)
+{
+    enum {
+        MESSAGES = 40
+    };
+    struct bytes message = {0};
+    struct client *one = session();
+    EXPECT_CALL_BEGINS(one, "SUBSCRIBE a", "*3\r\n");
+    add_value(&message, "PUBLISH", "a", BIG);
+    bytes_add_text(&message, "\r\n");
+    case_defer(free, message.data);
+    struct client *publisher = server_client(server);
+    for (int i = 0; i < MESSAGES; i++) {
+        client_send_bytes(publisher, message.data, message.len);
+        EXPECT_NUMBER(client_read_number(publisher), 1);
+    }
+    return one;
+}
+
+static void a_half_closed_subscriber_keeps_no_connection(void)
+{
+    NEEDS_DAEMON;
+    start("");
+    struct client *one = subscriber_that_reads_nothing();
+    client_half_close(one);
+    EXPECT_INFO(server, "pubsub_channels", 0);
+    for (int i = 0; i < 5; i++) {
+        EXPECT_REPLY_BEGINS(one, "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$60000\r\n");
+    }
+    client_read_all(one);
+}
+
+static void who_has_ended_and_never_reads_is_closed_in_the_end(void)
+{
+    NEEDS_DAEMON;
+    start("linger_ms = 300\n");
+    struct client *one = subscriber_that_reads_nothing(), *other = session();
+    int64_t before = now_ms();
+    client_half_close(one);
+    while (strstr(daemon_log(pooler), "setting \"linger_ms\"") == NULL) {
+        EXPECT(now_ms() - before < patience_ms());
+        EXPECT_CALL(other, "GET k", "$-1\r\n");
+    }
+    client_read_all(one);
+}
+
 static void a_subscriber_that_has_unsubscribed_goes_on_as_before(void)
 {
     static const char script[] = "SUBSCRIBE a; UNSUBSCRIBE; SET k 1; GET k; PSUBSCRIBE x*; "
@@ -383,6 +430,9 @@ static const struct test_case cases[] = {
     {"RESET ends a subscription made in a transaction",
      reset_ends_a_subscription_made_in_a_transaction},
     {"a subscriber's connection ends with it", a_subscribers_connection_ends_with_it},
+    {"a half-closed subscriber keeps no connection", a_half_closed_subscriber_keeps_no_connection},
+    {"who has ended and never reads is closed in the end",
+     who_has_ended_and_never_reads_is_closed_in_the_end},
     {"a subscriber that has unsubscribed goes on as before",
      a_subscriber_that_has_unsubscribed_goes_on_as_before},
     {"a subscriber does not fill the memory for a server that stands",
