@@ -24,12 +24,15 @@ static int64_t quota_most(const struct pool *pool, enum quota_kind kind)
     const struct prefix_settings *settings = pool->context.settings;
     const int64_t most[QUOTA_KINDS] = {[QUOTA_LEASES] = settings->leases,
                                        [QUOTA_BLOCKING] = settings->blocking_max,
-                                       [QUOTA_STICKY] = settings->sticky_max};
+                                       [QUOTA_STICKY] = settings->sticky_max,
+                                       [QUOTA_LARGE] = settings->large_max};
     return most[kind];
 }
 
-static const char *const quota_settings[QUOTA_KINDS] = {
-    [QUOTA_LEASES] = "leases", [QUOTA_BLOCKING] = "blocking_max", [QUOTA_STICKY] = "sticky_max"};
+static const char *const quota_settings[QUOTA_KINDS] = {[QUOTA_LEASES] = "leases",
+                                                        [QUOTA_BLOCKING] = "blocking_max",
+                                                        [QUOTA_STICKY] = "sticky_max",
+                                                        [QUOTA_LARGE] = "large_max"};
 
 /* A message that something was given back. */
 struct nudge {
@@ -66,6 +69,12 @@ void lease_give_back_quota(struct pool *pool, enum quota_kind kind)
     quota_give(&pool->prefix->quotas[kind]);
     nudge_others(pool, kind);
     leases_serve_waiters(pool);
+}
+
+bool lease_has_room(const struct pool *pool, enum quota_kind kind)
+{
+    return atomic_load(&pool->prefix->quotas[kind].used) < quota_most(pool, kind) &&
+           TAILQ_EMPTY(&pool->waiters[kind]);
 }
 
 /* ------------------------------------------------------------------------------ making and closing

@@ -103,6 +103,9 @@ struct lease {
  * it. */
 struct lease *lease_acquire(struct pool *pool, struct lease_waiter *waiter);
 
+/* Whether one of this kind could be had without waiting for others. */
+bool lease_has_room(const struct pool *pool, enum quota_kind kind);
+
 /* Give up waiting. */
 void lease_forget(struct lease_waiter *waiter);
 

@@ -11,6 +11,7 @@ enum quota_kind {
     QUOTA_LEASES,
     QUOTA_BLOCKING,
     QUOTA_STICKY,
+    QUOTA_LARGE,
     QUOTA_KINDS
 };
 

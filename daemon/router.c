@@ -214,14 +214,17 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
     return session_send_leased(session, call, (uint8_t)tag);
 }
 
+/* The ways that a whole request needs no lease for are here with large ones. */
 static enum routed lease_and_send(struct session *session, const struct call *call, enum way way)
 {
-    static const enum quota_kind kinds[] = {[WAY_SHARED] = QUOTA_LEASES,
+    static const enum quota_kind kinds[] = {[WAY_SHARED] = QUOTA_LARGE,
                                             [WAY_LEASE] = QUOTA_LEASES,
                                             [WAY_BLOCKING] = QUOTA_BLOCKING,
                                             [WAY_STICKY] = QUOTA_STICKY,
                                             [WAY_SUBSCRIBE] = QUOTA_STICKY};
-    struct lease_wish wish = {.kind = kinds[way]};
+    bool is_large = way == WAY_SHARED || (way == WAY_LEASE && !call->is_whole);
+    struct lease_wish wish = {.kind = is_large ? QUOTA_LARGE : kinds[way],
+                              .is_optional = way == WAY_SHARED && call->is_whole};
     if (way == WAY_BLOCKING) {
         wish.limit_ms = blocking_limit_ms(call);
         wish.late = session->proto == 3 ? "_\r\n" : "*-1\r\n";
@@ -408,7 +411,7 @@ static enum routed route_by_way(struct session *session, const struct call *call
         return session_ask_hub(session, call);
     }
     if (session->lease == NULL) {
-        return way == WAY_SHARED
+        return way == WAY_SHARED && !session_prefers_lease(session)
                    ? session_send_shared(session, call, session_count_tag(session, call))
                    : lease_and_send(session, call, way);
     }

@@ -38,8 +38,8 @@ enum routed aftermath_route(struct session *session, const struct call *call);
 bool client_tracking_redirects(const struct call *call);
 enum routed client_tracking_redirect(struct session *session, const struct call *call);
 
-/* Add a reply to CLIENT TRACKINGINFO with the client's id of the session it redirects to in the place
- * of the server's. */
+/* Add a reply to CLIENT TRACKINGINFO with the client's id of the session it redirects to in the
+ * place of the server's. */
 void client_tracking_translate(const struct session *session, const char *reply, size_t len,
                                struct evbuffer *out);
 

@@ -194,6 +194,7 @@ void session_close(struct session *session, const char *reason)
     atomic_fetch_sub(&pool->prefix->house->clients, 1);
     stats_count(&pool->context.loop->stats, clients_closed);
     session_end_wait(session);
+    session_end_diversion(session);
     if (session->lane != NULL) {
         lane_detach(session->lane);
         session->lane = NULL;

@@ -81,6 +81,7 @@ struct session_wait {
     struct session *session;
     struct lane_waiter lane;
     struct lease_waiter lease;
+    bool is_optional;          /* of the lease: being refused is no error */
     struct upstream *upstream; /* of the lane */
     struct event timer;
 };
@@ -131,6 +132,9 @@ struct session {
     int64_t selecting;    /* database of a SELECT under way on a lease */
     int64_t queued_db;    /* database of a SELECT in a transaction's queue; -1: none */
     struct session_wait *wait;
+    struct diversion *diversion; /* a large reply is on its way to be one of a lease */
+    uint64_t large_len;          /* what has come of a reply that is not whole yet */
+    uint64_t large_until_ms;     /* so long its replies are thought to be large */
     char *refusal;          /* what the wait ended with instead of success: the line to answer */
     uint64_t written_on;    /* number of the connection that had its last write; 0: no write */
     uint64_t written_sight; /* of the server, at that time */
@@ -267,6 +271,7 @@ enum routed session_send_leased(struct session *session, const struct call *call
 /* What is wanted of a lease. */
 struct lease_wish {
     enum quota_kind kind;
+    bool is_optional;                   /* when there is none, it goes another way */
     const struct upstream_route *route; /* NULL: the session's own */
     uint64_t connection;                /* rather this one, if it is idle; 0: any */
     int64_t limit_ms; /* the request has this long for everything; 0: no limit of its own */
@@ -300,6 +305,9 @@ void session_end_wait(struct session *session);
 
 /* End the session's wait: its request is answered with this line. */
 void session_refuse_wait(struct session *session, const char *line);
+
+/* Whether it had large replies of late, and can have a lease for the next. */
+bool session_prefers_lease(const struct session *session);
 
 /* Give back the lease, if any. */
 void session_end_lease(struct session *session);

@@ -55,7 +55,8 @@ static void check_output(struct session *session)
         session_close(session, setting);
     } else if (waiting > OUTPUT_HIGH_WATER) {
         session_stop(session, STOP_OUTPUT);
-        if (session->lease != NULL) {
+        if (session->lease != NULL &&
+            !upstream_owes_others(session->lease->upstream, &session->sink)) {
             upstream_pause(session->lease->upstream, true);
         }
         sessions_shed(session->pool);

@@ -26,6 +26,10 @@ extern const struct reply_sink_ops session_sink_ops;
 void session_init_holder(struct session *session);
 void session_note_replies(struct session *session, unsigned count);
 
+/* session_large.c */
+void session_note_part(struct session *session, const struct reply_part *part);
+void session_end_diversion(struct session *session);
+
 /* session_tunnel.c */
 void session_on_tunnel(struct lease_holder *holder, const char *data, size_t len);
 

@@ -144,6 +144,9 @@ static void on_reply(struct reply_sink *sink, const struct reply_part *part)
         write_reply(session, part);
         session->is_reply_open = !part->is_last;
     }
+    if (!part->is_last || !part->is_first) {
+        session_note_part(session, part);
+    }
     if (part->is_last) {
         session_put_aside_back(session);
         if (session->written_on == WRITTEN_ON_NEXT) {
@@ -267,7 +270,10 @@ static void on_granted(struct lease_waiter *waiter, struct lease *lease)
 static void on_refused(struct lease_waiter *waiter, const char *error)
 {
     struct session_wait *wait = container_of(waiter, struct session_wait, lease);
-    finish_wait(wait->session, memory_text(error, strlen(error)));
+    if (wait->is_optional) {
+        wait->session->large_until_ms = 0;
+    }
+    finish_wait(wait->session, wait->is_optional ? NULL : memory_text(error, strlen(error)));
 }
 
 static void on_wait_deadline(evutil_socket_t fd, short what, void *arg)
@@ -353,6 +359,7 @@ enum routed session_want_lease(struct session *session, const struct lease_wish 
     }
     struct session_wait *wait = begin_wait(session);
     wait->lease.route = route;
+    wait->is_optional = wish->is_optional;
     wait->lease.kind = wish->kind;
     wait->lease.connection = wish->connection;
     wait->lease.limit_ms = wish->limit_ms;

@@ -40,9 +40,21 @@ static uint32_t age_of_oldest(const struct upstream *upstream)
     return (uint32_t)loop_now_ms() - requests_slot(&upstream->requests, 0)->since_ms;
 }
 
-/* How long the server has had to answer the oldest request: not longer than it has been reached. */
+/* Whether the oldest request has a limit, and it is the server who lets it wait. */
+static bool is_limited(const struct upstream *upstream)
+{
+    return upstream->context->settings->command_ms > 0 && upstream->requests.count > 0 &&
+           !upstream->is_paused &&
+           !(requests_slot(&upstream->requests, 0)->flags & (SLOT_UNLIMITED | SLOT_OPEN));
+}
+
+/* How long the server has had to answer the oldest request, or to go on with its reply: not longer
+ * than it has been reached. */
 static int64_t wait_for_oldest(const struct upstream *upstream)
 {
+    if (upstream->is_passing) {
+        return (int64_t)(loop_now_ms() - upstream->last_active_ms);
+    }
     int64_t reached = (int64_t)(loop_now_ms() - upstream->ready_since_ms);
     int64_t age = age_of_oldest(upstream);
     return age < reached ? age : reached;
@@ -92,8 +104,7 @@ static int64_t until_deadline(const struct upstream *upstream)
     }
     int64_t beat = heartbeat_ms(upstream) > 0 ? heartbeat_ms(upstream) : NEVER;
     int64_t reply = settings->command_ms > 0 ? settings->command_ms : NEVER;
-    if (reply != NEVER && requests->count > 0 &&
-        !(requests_slot(requests, 0)->flags & (SLOT_UNLIMITED | SLOT_OPEN))) {
+    if (is_limited(upstream)) {
         reply -= wait_for_oldest(upstream);
     }
     return beat < reply ? beat : reply;
@@ -111,10 +122,8 @@ void upstream_arm_watch(struct upstream *upstream)
 
 static bool is_overdue(const struct upstream *upstream)
 {
-    int64_t limit = upstream->context->settings->command_ms;
-    return limit > 0 && upstream->requests.count > 0 &&
-           !(requests_slot(&upstream->requests, 0)->flags & (SLOT_UNLIMITED | SLOT_OPEN)) &&
-           wait_for_oldest(upstream) >= limit;
+    return is_limited(upstream) &&
+           wait_for_oldest(upstream) >= upstream->context->settings->command_ms;
 }
 
 static bool is_silent(const struct upstream *upstream)

@@ -267,6 +267,7 @@ void upstream_pause(struct upstream *upstream, bool is_paused)
 {
     if (upstream->is_paused != is_paused && upstream->state == UPSTREAM_READY) {
         upstream->is_paused = is_paused;
+        upstream->last_active_ms = loop_now_ms(); /* the silence was not the server's */
         transport_want_read(&upstream->transport, !is_paused);
     }
 }

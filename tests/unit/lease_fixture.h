@@ -12,7 +12,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
-    CLIENTS_MAX = 6
+    CLIENTS_MAX = 2 * QUOTA_KINDS
 };
 
 struct client {

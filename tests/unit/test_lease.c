@@ -31,7 +31,8 @@ static void waiters_are_served_in_the_order_of_their_coming(void)
 static void each_kind_has_a_quota_of_its_own(void)
 {
     begin();
-    fixture.settings->leases = fixture.settings->blocking_max = fixture.settings->sticky_max = 1;
+    fixture.settings->leases = fixture.settings->blocking_max = 1;
+    fixture.settings->sticky_max = fixture.settings->large_max = 1;
     for (int kind = 0; kind < QUOTA_KINDS; kind++) {
         get(&clients[kind], (enum quota_kind)kind, 0);
         ask(&clients[kind + QUOTA_KINDS], (enum quota_kind)kind, 0);
@@ -47,10 +48,12 @@ static void each_kind_has_a_quota_of_its_own(void)
 
 static void who_waits_too_long_is_told_which_setting_bound_it(void)
 {
-    static const char *const names[QUOTA_KINDS] = {"leases", "blocking_max", "sticky_max"};
+    static const char *const names[QUOTA_KINDS] = {"leases", "blocking_max", "sticky_max",
+                                                   "large_max"};
     char expected[128];
     begin();
-    fixture.settings->leases = fixture.settings->blocking_max = fixture.settings->sticky_max = 1;
+    fixture.settings->leases = fixture.settings->blocking_max = 1;
+    fixture.settings->sticky_max = fixture.settings->large_max = 1;
     fixture.settings->lease_wait_ms = 20;
     for (int kind = 0; kind < QUOTA_KINDS; kind++) {
         get(a, (enum quota_kind)kind, 0);
