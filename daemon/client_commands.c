@@ -372,7 +372,10 @@ static enum routed on_unblock(struct session *session, const struct call *call)
     bool is_error = how.len == 5 && strncasecmp(how.data, "ERROR", 5) == 0;
     bool is_timeout = how.len == 7 && strncasecmp(how.data, "TIMEOUT", 7) == 0;
     if (call->argc > 4) {
-        session_answer_error(session, "ERR wrong number of arguments for 'client|unblock' command");
+        session_answer_error(session,
+                             "ERR unknown subcommand or wrong number of arguments for '%.*s'. "
+                             "Try CLIENT HELP.",
+                             (int)call->words[1].len, call->words[1].data);
     } else if (call->argc == 4 && !is_error && !is_timeout) {
         session_answer_error(session, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     } else if (!fr_parse_int64(call->words[2].data, call->words[2].len, &id)) {

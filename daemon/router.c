@@ -89,6 +89,14 @@ static enum way way_of_both(const struct fr_command *command)
     return command->id == FR_CMD_MULTI ? WAY_LEASE : WAY_SHARED;
 }
 
+/* What switches something off that is not on is answered here; anything else that does not switch it
+ * on is an error, and the server words it. */
+static enum way way_of_switch(const struct call *call, enum way on)
+{
+    bool is_off = call->argc == 3 && (call_word_is(call, 2, "OFF") || call_word_is(call, 2, "NO"));
+    return condition_holds(call) ? on : is_off ? WAY_LOCAL : WAY_LEASE;
+}
+
 static enum way way_of(const struct call *call)
 {
     const struct fr_command *command = call->command;
@@ -109,9 +117,9 @@ static enum way way_of(const struct call *call)
     case FR_HANDLER_LEASE:
         return !holds ? WAY_SHARED : command->class == FR_CLASS_BLOCK ? WAY_BLOCKING : WAY_LEASE;
     case FR_HANDLER_STICKY:
-        return holds ? WAY_STICKY : WAY_LOCAL;
+        return way_of_switch(call, WAY_STICKY);
     case FR_HANDLER_TUNNEL:
-        return holds ? WAY_TUNNEL : WAY_LOCAL;
+        return way_of_switch(call, WAY_TUNNEL);
     case FR_HANDLER_HUB:
         return WAY_SUBSCRIBE;
     case FR_HANDLER_DAEMON:
@@ -195,6 +203,11 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
     if (way == WAY_STICKY) {
         session->lease->is_sticky = true;
         session->lease->is_pinned = true;
+    }
+    if (way == WAY_STICKY && call_is(call, FR_CMD_CLIENT_TRACKING)) {
+        tag = TAG_REDIRECT; /* its OK says that nobody else is told of changes */
+        session->redirecting = 0;
+        session->is_barred = true;
     }
     if (!call->is_whole) {
         session->stream = STREAM_SEND;

@@ -313,6 +313,30 @@ static void tracking_redirects_to_a_session(void)
     EXPECT_REPLY(target, "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n");
 }
 
+static void tracking_that_ended_redirects_nowhere(void)
+{
+    start();
+    struct client *target = session(), *reader = session();
+    int64_t id = client_id(target);
+    EXPECT_CALL_BEGINS(target, "SUBSCRIBE __redis__:invalidate", "*3\r\n");
+    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", (long long)id);
+    EXPECT_REPLY(reader, "+OK\r\n");
+    EXPECT_CALL(reader, "CLIENT TRACKING OFF", "+OK\r\n");
+    EXPECT_CALL(reader, "CLIENT GETREDIR", ":-1\r\n");
+    EXPECT_CALL(reader, "CLIENT TRACKING ON", "+OK\r\n");
+    EXPECT_CALL(reader, "CLIENT GETREDIR", ":0\r\n");
+}
+
+static void tracking_words_its_errors_as_redis(void)
+{
+    static const char script[] =
+        "CLIENT TRACKING MAYBE; CLIENT TRACKING OFF NOSUCH; CLIENT TRACKING OFF NOLOOP; "
+        "CLIENT TRACKING ON NOSUCH; CLIENT TRACKING; CLIENT TRACKING OFF; CLIENT TRACKINGINFO; "
+        "CLIENT UNBLOCK 1 ERROR x; CLIENT UNBLOCK 1 MAYBE; CLIENT UNBLOCK";
+    start();
+    EXPECT_SAME(session(), server_client(server), script);
+}
+
 /* -------------------------------------------------------------------------------- reply modes */
 
 /* Each row is sent at once, with a QUIT and the end of input behind it (Redis 7.0 does not close on
@@ -507,6 +531,9 @@ static const struct test_case cases[] = {
      policy_upstream_is_a_server_without_passwords},
     {"policy passthrough lets the server decide", policy_passthrough_lets_the_server_decide},
     {"CLIENT TRACKING redirects to a session by its id", tracking_redirects_to_a_session},
+    {"CLIENT GETREDIR names nobody when tracking has ended", tracking_that_ended_redirects_nowhere},
+    {"CLIENT TRACKING and UNBLOCK word their errors as a server",
+     tracking_words_its_errors_as_redis},
 };
 
 SUITE_MAIN("state", cases)
