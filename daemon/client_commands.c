@@ -187,27 +187,33 @@ static enum routed on_info(struct session *session, const struct call *call)
     return ROUTED;
 }
 
+struct entry {
+    uint64_t id;
+    struct evbuffer *line;
+};
+
 /* A list or a killing under way. */
 struct survey {
     struct roll_call roll;
     struct client_filter filter;
-    struct evbuffer *lines;
-    int64_t count;
+    struct entry *entries; /* as the workers were visited */
+    int64_t count;         /* of entries, or of the killed */
     bool kills_asker;
     bool is_old_form; /* CLIENT KILL ip:port, which answers in another way */
 };
 
 static struct survey *make_survey(void)
 {
-    struct survey *survey = memory_zeroed(sizeof *survey);
-    survey->lines = evbuffer_new();
-    return survey;
+    return memory_zeroed(sizeof(struct survey));
 }
 
 static void free_survey(struct survey *survey)
 {
+    for (int64_t i = 0; survey->entries != NULL && i < survey->count; i++) {
+        evbuffer_free(survey->entries[i].line);
+    }
     client_filter_finish(&survey->filter);
-    evbuffer_free(survey->lines);
+    free(survey->entries);
     free(survey);
 }
 
@@ -215,15 +221,61 @@ static void list_one(struct roll_call *roll, struct session *session)
 {
     struct survey *survey = (struct survey *)roll;
     if (client_filter_matches(&survey->filter, session)) {
-        client_describe(session, survey->lines);
+        struct entry entry = {.id = session->id, .line = evbuffer_new()};
+        client_describe(session, entry.line);
+        survey->entries =
+            memory_resize(survey->entries, (size_t)(survey->count + 1) * sizeof entry);
+        survey->entries[survey->count++] = entry;
+    }
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct entry *one = a;
+    const struct entry *other = b;
+    return (one->id > other->id) - (one->id < other->id);
+}
+
+static void add_line(struct evbuffer *to, const struct entry *entry)
+{
+    size_t len = evbuffer_get_length(entry->line);
+    evbuffer_add(to, evbuffer_pullup(entry->line, -1), len);
+}
+
+static const struct entry *find_entry(const struct survey *survey, int64_t id)
+{
+    struct entry key = {.id = (uint64_t)id};
+    size_t count = (size_t)survey->count;
+    return count == 0 ? NULL
+                      : bsearch(&key, survey->entries, count, sizeof *survey->entries, by_id);
+}
+
+/* As a server does: in the order in which they connected, or in which they were named. */
+static void write_list(struct survey *survey, struct evbuffer *to)
+{
+    const int64_t *ids = survey->filter.ids;
+    if (survey->count > 0) {
+        qsort(survey->entries, (size_t)survey->count, sizeof *survey->entries, by_id);
+    }
+    for (int64_t i = 0; ids == NULL && i < survey->count; i++) {
+        add_line(to, &survey->entries[i]);
+    }
+    for (size_t i = 0; ids != NULL && i < survey->filter.id_count; i++) {
+        const struct entry *entry = find_entry(survey, ids[i]);
+        if (entry != NULL) {
+            add_line(to, entry);
+        }
     }
 }
 
 static void finish_list(struct roll_call *roll)
 {
     struct survey *survey = (struct survey *)roll;
-    answer_verbatim(roll->asker, (const char *)evbuffer_pullup(survey->lines, -1),
-                    evbuffer_get_length(survey->lines), roll->is_silent);
+    struct evbuffer *list = evbuffer_new();
+    write_list(survey, list);
+    answer_verbatim(roll->asker, (const char *)evbuffer_pullup(list, -1), evbuffer_get_length(list),
+                    roll->is_silent);
+    evbuffer_free(list);
     free_survey(survey);
 }
 

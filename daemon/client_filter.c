@@ -62,9 +62,9 @@ void client_describe(const struct session *session, struct evbuffer *out)
         session->name == NULL ? "" : session->name, (now - session->created_ms) / 1000,
         (now - session->last_input_ms) / 1000, flags_of(session, flags), session->db,
         session->subscriptions.counts[0], session->subscriptions.counts[1],
-        session->subscriptions.counts[2], is_queueing ? 0 : -1, session->in_len,
-        session->in_cap - session->in_len, waiting, sizeof *session + session->in_cap + waiting,
-        session->transport.is_writing ? "rw" : "r",
+        session->subscriptions.counts[2], is_queueing ? (int)session->lease->queued_count : -1,
+        session->in_len, session->in_cap - session->in_len, waiting,
+        sizeof *session + session->in_cap + waiting, session->transport.is_writing ? "rw" : "r",
         session->last_command == NULL ? "NULL" : session->last_command->name,
         session->user == NULL ? "default" : session->user, session->proto);
 }

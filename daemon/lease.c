@@ -304,10 +304,13 @@ void lease_note_reply(struct lease *lease, enum lease_tag tag, const struct fr_r
         lease->state = after_exec(lease, reply);
     } else if (is_ok && tag == TAG_MULTI) {
         lease->state = LEASE_QUEUEING;
+        lease->queued_count = 0;
     } else if (is_ok && tag == TAG_WATCH) {
         lease->state = LEASE_WATCHING;
     } else if (is_ok && (tag == TAG_DISCARD || tag == TAG_UNWATCH)) {
         lease->state = LEASE_PLAIN;
+    } else if (FR_REPLY_BEGINS(reply, "+QUEUED\r\n")) {
+        lease->queued_count++;
     }
     lease->upstream->is_queueing = lease->state == LEASE_QUEUEING;
 }

@@ -86,9 +86,10 @@ struct lease {
     struct upstream *upstream;
     enum quota_kind kind;
     enum lease_state state;
-    bool is_sticky; /* until the session ends */
-    bool is_pinned; /* is_sticky for more than subscriptions */
-    bool is_dirty;  /* something ran that may have changed the connection */
+    unsigned queued_count; /* requests that wait for EXEC, while QUEUEING */
+    bool is_sticky;        /* until the session ends */
+    bool is_pinned;        /* is_sticky for more than subscriptions */
+    bool is_dirty;         /* something ran that may have changed the connection */
     bool is_lost;
     struct lease_waiter *waiter; /* while connecting */
     struct lease_holder *holder; /* while lent */

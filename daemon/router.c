@@ -89,8 +89,8 @@ static enum way way_of_both(const struct fr_command *command)
     return command->id == FR_CMD_MULTI ? WAY_LEASE : WAY_SHARED;
 }
 
-/* What switches something off that is not on is answered here; anything else that does not switch it
- * on is an error, and the server words it. */
+/* What switches something off that is not on is answered here; anything else that does not switch
+ * it on is an error, and the server words it. */
 static enum way way_of_switch(const struct call *call, enum way on)
 {
     bool is_off = call->argc == 3 && (call_word_is(call, 2, "OFF") || call_word_is(call, 2, "NO"));

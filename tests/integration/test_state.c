@@ -337,6 +337,51 @@ static void tracking_words_its_errors_as_redis(void)
     EXPECT_SAME(session(), server_client(server), script);
 }
 
+/* Where an id stands in a list of clients; the list must have it. */
+static const char *line_of(const struct bytes *list, int64_t id)
+{
+    char field[32];
+    snprintf(field, sizeof(field), "id=%lld addr=", (long long)id);
+    EXPECT_HAS(list->data, field);
+    return strstr(list->data, field);
+}
+
+static void lists_are_in_the_order_of_connecting_or_of_naming(void)
+{
+    start();
+    struct client *clients[SESSIONS];
+    int64_t ids[SESSIONS];
+    for (int i = 0; i < SESSIONS; i++) {
+        clients[i] = session();
+        ids[i] = client_id(clients[i]);
+    }
+    const struct bytes *list = client_call(clients[5], "CLIENT LIST");
+    for (int i = 1; i < SESSIONS; i++) {
+        EXPECT(line_of(list, ids[i - 1]) < line_of(list, ids[i]));
+    }
+    list = client_call(clients[0], "CLIENT LIST ID %lld %lld %lld", (long long)ids[9],
+                       (long long)ids[2], (long long)ids[30]);
+    EXPECT(line_of(list, ids[9]) < line_of(list, ids[2]));
+    EXPECT(line_of(list, ids[2]) < line_of(list, ids[30]));
+}
+
+static void lists_count_what_is_queued(void)
+{
+    start();
+    struct client *one = session(), *other = session();
+    int64_t id = client_id(one);
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_CALL(one, "GET k", "+QUEUED\r\n");
+    EXPECT_CALL(one, "GET k", "+QUEUED\r\n");
+    client_send(other, "CLIENT LIST ID %lld", (long long)id);
+    EXPECT_REPLY_BEGINS(other, "$");
+    EXPECT_REPLY_HAS(other, " multi=2 ");
+    EXPECT_CALL(one, "DISCARD", "+OK\r\n");
+    client_send(other, "CLIENT LIST ID %lld", (long long)id);
+    EXPECT_REPLY_BEGINS(other, "$");
+    EXPECT_REPLY_HAS(other, " multi=-1 ");
+}
+
 /* -------------------------------------------------------------------------------- reply modes */
 
 /* Each row is sent at once, with a QUIT and the end of input behind it (Redis 7.0 does not close on
@@ -534,6 +579,9 @@ static const struct test_case cases[] = {
     {"CLIENT GETREDIR names nobody when tracking has ended", tracking_that_ended_redirects_nowhere},
     {"CLIENT TRACKING and UNBLOCK word their errors as a server",
      tracking_words_its_errors_as_redis},
+    {"CLIENT LIST is in the order of connecting, or of the ids named",
+     lists_are_in_the_order_of_connecting_or_of_naming},
+    {"CLIENT LIST counts the commands queued in MULTI", lists_count_what_is_queued},
 };
 
 SUITE_MAIN("state", cases)
