@@ -69,9 +69,10 @@ DAEMON_SRC := $(wildcard daemon/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 INTEGRATION_SRC := $(wildcard tests/integration/test_*.c)
-STRESS_SRC := $(wildcard tests/stress/test_*.c)
-# what is no suite beside the stress suites is theirs to share
-SUPPORT_SRC := $(wildcard tests/support/*.c) $(filter-out $(STRESS_SRC),$(wildcard tests/stress/*.c))
+STRESS_SRC := $(wildcard tests/stress/test_*.c tests/conformance/test_*.c)
+# what is no suite beside these is theirs to share
+SUPPORT_SRC := $(wildcard tests/support/*.c) \
+    $(filter-out $(STRESS_SRC),$(wildcard tests/stress/*.c tests/conformance/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard bench/*.c)
 PROGRAM_SRC := $(UNIT_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC)
