@@ -283,15 +283,15 @@ void say_command(struct author *author, int who)
 
 /* Rows whose requests would not mean the same on both sides, or whose end is not a reply. */
 static const char *const left_out[] = {
-    "quit",    /* arguments are no error, and it closes */
-    "reset",   /* an error would not be one behind a subscription */
-    "monitor", /* what it shows are others' requests */
-    "client",  /* said elsewhere, knowing what it does */
-    "spop",       "srandmember", "hrandfield",     "zrandmember", /* random */
-    "dump",       "object",      "memory",         "ttl",         /* the moment's */
-    "pttl",       "xpending",    "xinfo",          "xclaim",      "xautoclaim", "pexpiretime",
-    "expiretime", "pfdebug",     "restore-asking",
-};
+    /* arguments are no error, and it closes; the same, of another kind; others' requests; ends a
+     * transaction even when it is wrong; said elsewhere, knowing what it does */
+    "quit", "reset", "monitor", "exec", "client",
+    /* random; the moment's */
+    "spop", "srandmember", "hrandfield", "zrandmember", "dump", "object", "memory", "ttl", "pttl",
+    "xpending", "xinfo", "xclaim", "xautoclaim", "pexpiretime", "expiretime", "pfdebug",
+    "restore-asking",
+    /* keys might end in between */
+    "setex", "psetex", "expire", "pexpire"};
 
 static bool is_left_out(const struct fr_command *command)
 {

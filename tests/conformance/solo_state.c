@@ -262,19 +262,14 @@ void unit_ask_pubsub(struct author *author, int who)
 /* -------------------------------------------------------------------------------------- tracking
  */
 
+/* BCAST is for scenes: a server drops what it has collected in a turn when tracking ends in it. */
 void unit_track(struct author *author, int who)
 {
     static const char *const options[] = {
-        "",          " NOLOOP", " OPTIN",     " OPTOUT NOLOOP", " BCAST PREFIX ", " OPTIN OPTOUT",
+        "",          " NOLOOP", " OPTIN",     " OPTOUT NOLOOP", " OPTIN OPTOUT",
         " PREFIX x", " frob",   " REDIRECT 1"};
-    uint32_t which = pick(author, COUNT_OF(options));
-    struct voice *voice = solo_voice(author, who);
-    if (which == 4) {
-        say(author, who, 0, "CLIENT TRACKING ON%s%d.%u:", options[which], who, voice->life);
-    } else {
-        say(author, who, 0, "CLIENT TRACKING ON%s", options[which]);
-    }
-    voice->is_tracking = true;
+    say(author, who, 0, "CLIENT TRACKING ON%s", options[pick(author, COUNT_OF(options))]);
+    solo_voice(author, who)->is_tracking = true;
     solo_commands(author, who, pick(author, 4));
 }
 
