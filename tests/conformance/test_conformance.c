@@ -23,7 +23,7 @@
 
 enum {
     COMMANDS = 200000,
-    SLOW_COMMANDS = 20000, /* under sanitizers */
+    SLOW_COMMANDS = 60000, /* under sanitizers */
     CASES = 2,
     SCRIPTS = 1000000, /* numbers of scripts of a case */
     STEPS = 120,       /* of a script */
