@@ -293,23 +293,38 @@ static const char *const left_out[] = {
     /* keys might end in between */
     "setex", "psetex", "expire", "pexpire"};
 
-static bool is_left_out(const struct fr_command *command)
+/* Rows that are not the same in all versions of Redis. To a subscriber in RESP2 the daemon words
+ * errors by the newest. */
+static const char *const of_a_version[] = {"hexpire",  "hexpireat",  "hexpiretime",  "hpersist",
+                                           "hpexpire", "hpexpireat", "hpexpiretime", "hpttl",
+                                           "httl",     "sflush",     "waitaof",      "zrank",
+                                           "zrevrank", "command",    "cluster"};
+
+#define IS_ONE_OF(command, names) is_one_of(command, names, sizeof(names) / sizeof((names)[0]))
+
+static bool is_one_of(const struct fr_command *command, const char *const *names, size_t count)
 {
     size_t len = strcspn(command->name, "|");
-    for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
-        if (strlen(left_out[i]) == len && strncmp(left_out[i], command->name, len) == 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(names[i]) == len && strncmp(names[i], command->name, len) == 0) {
             return true;
         }
     }
-    return command->denied;
+    return false;
 }
 
-static const struct fr_command *any_row(struct author *author)
+static bool is_left_out(const struct voice *voice, const struct fr_command *command)
+{
+    return command->denied || IS_ONE_OF(command, left_out) ||
+           (voice_is_restricted(voice) && IS_ONE_OF(command, of_a_version));
+}
+
+static const struct fr_command *any_row(struct author *author, int who)
 {
     const struct fr_command *command = NULL;
     do {
         command = &fr_commands[pick(author, FR_CMD_COUNT)];
-    } while (is_left_out(command));
+    } while (is_left_out(&author->voices[who], command));
     return command;
 }
 
@@ -318,7 +333,7 @@ static bool is_about_own_keys(const struct fr_command *command)
 {
     return command->class == FR_CLASS_ANY && command->handler == FR_HANDLER_SHARED &&
            command->first_key > 0 && !(command->flags & FR_FLAG_MOVABLEKEYS) &&
-           (command->flags & (FR_FLAG_WRITE | FR_FLAG_READONLY)) && !is_left_out(command);
+           command->flags & (FR_FLAG_WRITE | FR_FLAG_READONLY);
 }
 
 static bool is_key(const struct fr_command *command, int at, int count)
@@ -357,7 +372,7 @@ static void say_too_few(struct author *author, int who)
     const struct fr_command *command = NULL;
     int least = 0;
     do {
-        command = any_row(author);
+        command = any_row(author, who);
         least = command->arity < 0 ? -command->arity : command->arity;
     } while (least - 1 < name_words(command));
     say_row(author, who, command, least - 1);
@@ -365,9 +380,9 @@ static void say_too_few(struct author *author, int who)
 
 static void say_too_many(struct author *author, int who)
 {
-    const struct fr_command *command = any_row(author);
+    const struct fr_command *command = any_row(author, who);
     while (command->arity <= 0 || command->first_key < 0) {
-        command = any_row(author);
+        command = any_row(author, who);
     }
     say_row(author, who, command, command->arity + 1 + (int)pick(author, 2));
 }
@@ -375,9 +390,9 @@ static void say_too_many(struct author *author, int who)
 /* Right in number, any in kind. */
 static void say_any_words(struct author *author, int who)
 {
-    const struct fr_command *command = any_row(author);
+    const struct fr_command *command = any_row(author, who);
     while (!is_about_own_keys(command)) {
-        command = any_row(author);
+        command = any_row(author, who);
     }
     int more = command->arity < 0 ? (int)pick(author, 3) : 0;
     int count = (command->arity < 0 ? -command->arity : command->arity) + more;

@@ -3,7 +3,9 @@
  *  NORMAL_SORT     hash tables of two servers have        the elements, sorted on every level
  *                  different seeds
  *  NORMAL_PAIRS    the same, of fields and values         the pairs, sorted
- *  NORMAL_NUMBERS  idle times, times to live, sizes, ids  that there is an integer
+ *  NORMAL_NUMBERS  idle times, times to live, sizes,      that there is an integer
+ *                  ids; receivers of a PUBLISH in a
+ *                  script or in EXEC
  *  NORMAL_IDS      connections' ids differ                all but the number of "id"
  *  NORMAL_CLIENT   addresses, ids, times, sizes           the lines in their order, of each db,
  * name, sub, psub, multi, user, resp NORMAL_ACKS     UNSUBSCRIBE without names goes         the

@@ -215,23 +215,28 @@ static void ask_counts(struct author *author, int who)
     step_end(author);
 }
 
-static const char publish_in_script[] =
-    "EVAL 'return redis.call(\"publish\",KEYS[1],ARGV[1])' 1 $k:a $v";
+/* In a script and in EXEC the number of receivers is the server's: it counts connections, of which
+ * many sessions may share one. */
+static void publish_indirectly(struct author *author, int who)
+{
+    static const char script[] = "return redis.call(\"publish\",KEYS[1],ARGV[1])";
+    say(author, who, NORMAL_NUMBERS, "EVAL '%s' 1 $k:a $v", script);
+    say(author, who, 0, "MULTI");
+    say(author, who, 0, "PUBLISH $k:a in-exec");
+    say(author, who, 0, "PUBLISH $k:b in-exec");
+    say(author, who, NORMAL_NUMBERS, "EXEC");
+}
 
 static void publish_all(struct author *author, int who)
 {
+    static const char *const lines[] = {"PUBLISH $k:a $v", "PUBLISH $k:b $V", "SPUBLISH $k:a $v",
+                                        "PUBLISH $k:nobody x"};
     step_begin(author);
     for (uint32_t count = 1 + pick(author, 6); count > 0; count--) {
-        static const char *const lines[] = {"PUBLISH $k:a $v", "PUBLISH $k:b $V",
-                                            "SPUBLISH $k:a $v", "PUBLISH $k:nobody x",
-                                            publish_in_script};
         say(author, who, 0, "%s", lines[pick(author, COUNT_OF(lines))]);
     }
     if (chance(author, 3)) {
-        say(author, who, 0, "MULTI");
-        say(author, who, 0, "PUBLISH $k:a in-exec");
-        say(author, who, 0, "PUBLISH $k:b in-exec");
-        say(author, who, 0, "EXEC");
+        publish_indirectly(author, who);
     }
     step_end(author);
 }
@@ -242,6 +247,7 @@ static void scene_messages(struct author *author, const int *actors)
     for (int i = 0; i < 2; i++) {
         step_begin(author);
         say(author, actors[i], 0, "SUBSCRIBE $k:a $k:b $k:a")->replies = 3;
+        author->voices[actors[i]].has[CHANNEL][0] = true; /* until its RESET */
         if (chance(author, 2)) {
             say(author, actors[i], 0, "PSUBSCRIBE scene* $k:?")->replies = 2;
         }
