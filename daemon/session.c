@@ -233,11 +233,12 @@ void session_check_end(struct session *session)
 /* The lease's connection is lost, and with it what it held. Returns false when the session ends. */
 static bool note_loss(struct session *session)
 {
-    static const enum session_lost lost[] = {[LEASE_PLAIN] = LOST_NOTHING,
-                                             [LEASE_WATCHING] = LOST_WATCH,
-                                             [LEASE_QUEUEING] = LOST_TRANSACTION};
+    static const enum session_lost lost[] = {
+        [LEASE_WATCHING] = LOST_WATCH, [LEASE_QUEUEING] = LOST_TRANSACTION};
     bool can_be_told = !session->lease->is_sticky;
-    session->lost = lost[session->lease->state];
+    if (session->lease->state != LEASE_PLAIN) { /* what was lost before still counts */
+        session->lost = lost[session->lease->state];
+    }
     session_end_lease(session);
     if (!can_be_told) { /* only the end of the connection tells the client that messages are missing
                          */

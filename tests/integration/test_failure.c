@@ -258,6 +258,22 @@ static void a_transaction_whose_connection_is_lost_is_aborted(void)
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
 }
 
+static void a_lost_watch_outlasts_further_losses(void)
+{
+    NEEDS_DAEMON;
+    struct peer *peer = start_peer("");
+    struct client *one = session();
+    peer_on(peer, "WATCH", PEER_ANSWER, "+OK\r\n", 1);
+    peer_on(peer, "UNHEARD.OF", PEER_CLOSE, "", 2);
+    peer_on(peer, "MULTI", PEER_ANSWER, "+OK\r\n", 1);
+    EXPECT_CALL(one, "WATCH k", "+OK\r\n");
+    EXPECT_CALL_BEGINS(one, "UNHEARD.OF", "-POOLLOST "); /* where it watches */
+    EXPECT_CALL_BEGINS(one, "UNHEARD.OF", "-POOLLOST "); /* on a connection of its own */
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_CALL(one, "EXEC", "*-1\r\n");
+    EXPECT_NUMBER(peer_count(peer, "EXEC"), 0);
+}
+
 /* ---------------------------------------------------------------------------- strange servers */
 
 static void a_partial_reply_and_a_close_is_a_loss(void)
@@ -522,6 +538,7 @@ static const struct test_case cases[] = {
     {"a transaction is never sent again", a_transaction_is_never_sent_again},
     {"a transaction whose connection is lost is aborted",
      a_transaction_whose_connection_is_lost_is_aborted},
+    {"a lost watch outlasts further losses", a_lost_watch_outlasts_further_losses},
     {"a partial reply and a close is a loss", a_partial_reply_and_a_close_is_a_loss},
     {"an unasked reply closes the connection and reaches nobody",
      an_unasked_reply_closes_the_connection_and_reaches_nobody},
