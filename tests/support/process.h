@@ -44,7 +44,8 @@ void process_start(struct process *process, char *const argv[], const char *log_
 /* Send a signal to its group. Nothing happens when it has ended. */
 void process_signal(struct process *process, int signal);
 
-/* Stop it and wait until it stands, so that whatever comes now it finds all at once when it goes on.
+/* Stop it and wait until it stands, so that whatever comes now it finds all at once when it goes
+ * on.
  */
 void process_freeze(struct process *process);
 void process_thaw(struct process *process);
