@@ -3,6 +3,7 @@
 #include "daemon/router.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -249,10 +250,26 @@ static void answer_hello(struct session *session, const struct upstream *upstrea
     evbuffer_free(out);
 }
 
+/* Have the lease's connection, which keeps its state, speak the session's protocol too. */
+static void follow_on_lease(struct session *session)
+{
+    char frame[64];
+    int len =
+        snprintf(frame, sizeof frame, "*2\r\n$5\r\nHELLO\r\n$1\r\n%d\r\n", (int)session->proto);
+    struct call call = {.frame = frame,
+                        .len = (size_t)len,
+                        .is_whole = true,
+                        .argc = 2,
+                        .command = &fr_commands[FR_CMD_HELLO]};
+    session->lease->is_dirty = true; /* it is not what its route says any more */
+    session_send_leased(session, &call, TAG_SILENT);
+}
+
 static enum routed on_hello(struct session *session, const struct call *call)
 {
     struct hello hello = {0};
     struct upstream *upstream = NULL;
+    int64_t proto = session->proto;
     if (!read_hello(session, call, &hello) || !check_hello(session, &hello)) {
         return ROUTED;
     }
@@ -267,6 +284,9 @@ static enum routed on_hello(struct session *session, const struct call *call)
         session_set_text(&session->name, hello.name.data, hello.name.len);
     }
     answer_hello(session, upstream);
+    if (session->lease != NULL && session->proto != proto) {
+        follow_on_lease(session);
+    }
     return ROUTED;
 }
 

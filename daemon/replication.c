@@ -19,9 +19,11 @@
 
 #include <string.h>
 
+/* With a wrong number of words it is an error, wherever it runs. */
 static bool is_wait(const struct call *call)
 {
-    return call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF);
+    return (call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF)) &&
+           call->argc == (uint32_t)call->command->arity;
 }
 
 bool replication_concerns(const struct session *session, const struct call *call)
@@ -108,14 +110,15 @@ static enum routed move_offset(struct session *session)
 
 enum routed replication_route(struct session *session, const struct call *call)
 {
+    bool may_block = router_asks_for_replicas(call);
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
     }
-    if (session->lease == NULL && !router_asks_for_replicas(call) && lane_has_write(session)) {
+    if (session->lease == NULL && !may_block && lane_has_write(session)) {
         return session_send_shared(session, call, TAG_NONE); /* answered at once */
     }
     const struct lane *lane = lane_of_connection(session->pool, session->written_on);
-    struct lease_wish wish = {.kind = QUOTA_BLOCKING,
+    struct lease_wish wish = {.kind = may_block ? QUOTA_BLOCKING : QUOTA_LEASES,
                               .route = lane == NULL ? NULL : &lane->key,
                               .connection = session->written_on};
     if (session_want_lease(session, &wish) == ROUTE_LATER) {
@@ -127,5 +130,6 @@ enum routed replication_route(struct session *session, const struct call *call)
                                                                    : move_offset(session);
     }
     end_confirming(session);
-    return router_send_blocking(session, call);
+    return may_block ? router_send_blocking(session, call)
+                     : session_send_leased(session, call, TAG_NONE);
 }

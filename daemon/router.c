@@ -267,10 +267,28 @@ static enum routed send_into_tunnel(struct session *session, const struct call *
     return ROUTED;
 }
 
+/* Not beside subscriptions on the hub, of which the session's own connection would know nothing. */
+static enum routed answer_subscribed(struct session *session, const struct call *call)
+{
+    if (session->lease != NULL && session->lease->state == LEASE_QUEUEING) {
+        session->lost = LOST_QUEUED;
+    }
+    stats_count(&session->pool->context.loop->stats, errors_pooldeny);
+    session_answer_error(session, "POOLDENY '%s' is denied %swhile subscribed (setting \"pubsub\")",
+                         call->command->name, session->lost == LOST_QUEUED ? "in MULTI " : "");
+    return ROUTED;
+}
+
 static enum routed tunnel_and_send(struct session *session, const struct call *call)
 {
     static const struct lease_wish wish = {.kind = QUOTA_STICKY};
-    if (!session_is_quiet(session) || session_want_lease(session, &wish) == ROUTE_LATER) {
+    if (!session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    if (session_uses_hub(session)) {
+        return answer_subscribed(session, call);
+    }
+    if (session_want_lease(session, &wish) == ROUTE_LATER) {
         return ROUTE_LATER;
     }
     session_begin_tunnel(session);
@@ -306,6 +324,18 @@ static bool is_about_tracking(const struct session *session, const struct call *
            call_is(call, FR_CMD_CLIENT_NO_TOUCH);
 }
 
+/* Whether another user may come of it, as whom the server would have to be asked. */
+static bool asks_for_user(const struct session *session, const struct call *call)
+{
+    struct fr_words words = fr_words_begin(call->frame, call->len);
+    struct fr_word word;
+    bool is_found = call_is(call, FR_CMD_AUTH);
+    while (call_is(call, FR_CMD_HELLO) && fr_words_next(&words, &word)) {
+        is_found = is_found || word_is(&word, "AUTH");
+    }
+    return is_found && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
+}
+
 static enum routed local_with_lease(struct session *session, const struct call *call)
 {
     bool is_queueing = session->lease->state == LEASE_QUEUEING;
@@ -315,11 +345,8 @@ static enum routed local_with_lease(struct session *session, const struct call *
     if (session->lease->is_sticky && !is_queueing && is_about_tracking(session, call)) {
         return send_on_lease(session, call, WAY_STICKY);
     }
-    bool changes_user =
-        call_is(call, FR_CMD_AUTH) && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
-    /* queued, it changes the connection when EXEC runs it, in ways only the server knows; and HELLO
-     * changes the protocol of a connection that has state */
-    if ((is_queueing && !ends_session_state(call)) || call_is(call, FR_CMD_HELLO) || changes_user) {
+    /* queued, it changes the connection when EXEC runs it, in ways only the server knows */
+    if ((is_queueing && !ends_session_state(call)) || asks_for_user(session, call)) {
         return tunnel_and_send(session, call);
     }
     return local_of(call)(session, call);
@@ -342,27 +369,6 @@ static bool has_right_count(const struct call *call)
 static enum routed answer_wrong_count(struct session *session, const struct call *call)
 {
     session_answer_error(session, "ERR wrong number of arguments for '%s' command",
-                         call->command->name);
-    return ROUTED;
-}
-
-/* Whether another user may come of it, as whom the server would have to be asked. */
-static bool asks_for_user(const struct session *session, const struct call *call)
-{
-    struct fr_words words = fr_words_begin(call->frame, call->len);
-    struct fr_word word;
-    bool is_found = call_is(call, FR_CMD_AUTH);
-    while (call_is(call, FR_CMD_HELLO) && fr_words_next(&words, &word)) {
-        is_found = is_found || word_is(&word, "AUTH");
-    }
-    return is_found && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
-}
-
-/* Its subscriptions were granted to the user it is. */
-static enum routed answer_subscribed(struct session *session, const struct call *call)
-{
-    stats_count(&session->pool->context.loop->stats, errors_pooldeny);
-    session_answer_error(session, "POOLDENY '%s' is denied while subscribed (setting \"pubsub\")",
                          call->command->name);
     return ROUTED;
 }

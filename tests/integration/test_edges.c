@@ -375,7 +375,6 @@ static void a_heartbeats_answer_reaches_nobody(void)
     NEEDS_DAEMON;
     expect_own_answer("BLPOP q 1", false, "MONITOR");
     expect_own_answer("WATCH k", true, "MONITOR");
-    expect_own_answer("WATCH k", true, "HELLO 3");
     expect_own_answer("WATCH k", true, "GET k");
 }
 

@@ -299,6 +299,25 @@ static void invalidations_as_messages_take_a_connection_of_their_own(void)
     EXPECT_REPLY(listener, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$1\r\nm\r\n");
 }
 
+static void what_needs_a_tunnel_is_denied_to_a_subscriber(void)
+{
+    NEEDS_DAEMON;
+    static const char *const queued[] = {"CLIENT ID", "HELLO 2", "SUBSCRIBE other"};
+    start("");
+    struct client *one = session3(), *publisher = session();
+    EXPECT_CALL_BEGINS(one, "SUBSCRIBE ch", ">3\r\n");
+    EXPECT_CALL_BEGINS(one, "MONITOR", "-POOLDENY 'monitor' is denied while subscribed ");
+    for (size_t i = 0; i < sizeof(queued) / sizeof(queued[0]); i++) {
+        EXPECT_CALL(one, "MULTI", "+OK\r\n");
+        EXPECT_CALL_BEGINS(one, queued[i], "-POOLDENY ");
+        EXPECT_CALL(one, "SET k v", "+QUEUED\r\n");
+        EXPECT_CALL_BEGINS(one, "EXEC", "-EXECABORT ");
+    }
+    EXPECT_CALL(one, "GET k", "_\r\n");
+    EXPECT_CALL(publisher, "PUBLISH ch m", ":1\r\n");
+    EXPECT_REPLY(one, ">3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$1\r\nm\r\n");
+}
+
 static const struct test_case cases[] = {
     {"replies are those of a direct server", replies_are_those_of_a_direct_server},
     {"replies with pubsub = lease are too", replies_on_leases_are_too},
@@ -312,6 +331,8 @@ static const struct test_case cases[] = {
     {"no message stands in a long reply", no_message_stands_in_a_long_reply},
     {"a client's own message follows its reply", a_clients_own_message_follows_its_reply},
     {"a blocked subscriber gets messages", a_blocked_subscriber_gets_messages},
+    {"what needs a tunnel is denied to a subscriber",
+     what_needs_a_tunnel_is_denied_to_a_subscriber},
     {"invalidations as messages take a connection of their own",
      invalidations_as_messages_take_a_connection_of_their_own},
 };

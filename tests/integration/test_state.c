@@ -548,6 +548,28 @@ static void policy_passthrough_lets_the_server_decide(void)
     EXPECT_SAME(session(), server_client(twin), script);
 }
 
+/* The watched key stays watched, and the session itself. */
+static void hello_changes_the_protocol_of_who_has_a_connection(void)
+{
+    start();
+    struct client *one = session(), *other = session();
+    int64_t id = client_id(one);
+    EXPECT_CALL(one, "WATCH k", "+OK\r\n");
+    EXPECT_NUMBER(hello_id(one), id);
+    EXPECT_CALL_BEGINS(one, "HELLO 3", "%7\r\n");
+    EXPECT_NUMBER(client_id(one), id);
+    EXPECT_CALL(one, "GET k", "_\r\n");
+    EXPECT_CALL(other, "SET k v", "+OK\r\n");
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_CALL(one, "SET k w", "+QUEUED\r\n");
+    EXPECT_CALL(one, "EXEC", "_\r\n");
+    EXPECT_CALL(one, "HELLO 4", "-NOPROTO unsupported protocol version\r\n");
+    EXPECT_CALL(one, "CLIENT TRACKING ON", "+OK\r\n");
+    EXPECT_CALL_BEGINS(one, "HELLO 2", "*14\r\n");
+    EXPECT_CALL(one, "GET missing", "$-1\r\n");
+    EXPECT_NUMBER(client_id(one), id);
+}
+
 static const struct test_case cases[] = {
     {"SELECT of a session moves no other session", select_is_private},
     {"SELECT words its errors as Redis", select_words_its_errors_as_redis},
@@ -576,6 +598,8 @@ static const struct test_case cases[] = {
      policy_upstream_is_a_server_without_passwords},
     {"policy passthrough lets the server decide", policy_passthrough_lets_the_server_decide},
     {"CLIENT TRACKING redirects to a session by its id", tracking_redirects_to_a_session},
+    {"HELLO changes the protocol of who has a connection",
+     hello_changes_the_protocol_of_who_has_a_connection},
     {"CLIENT GETREDIR names nobody when tracking has ended", tracking_that_ended_redirects_nowhere},
     {"CLIENT TRACKING and UNBLOCK word their errors as a server",
      tracking_words_its_errors_as_redis},
