@@ -260,7 +260,6 @@ static const struct shape shapes[] = {
     {"DEBUG PROTOCOL set", 0},
     {"DEBUG PROTOCOL map", 0},
     {"DEBUG PROTOCOL null", 0},
-    {"WAIT 0 0", 0},
     {"PUBLISH nobody $v", 0},
     {"SPUBLISH nobody $v", 0},
     {"UNWATCH", 0},
@@ -416,6 +415,9 @@ void say_wrong_command(struct author *author, int who)
     static void (*const kinds[])(struct author * author, int who) = {say_too_few, say_too_many,
                                                                      say_any_words, say_unknown};
     struct voice *voice = &author->voices[who];
-    voice->is_direct = voice->is_direct || voice->is_queueing; /* by AUTH, CLIENT and others */
+    if (voice->is_queueing && voice_is_subscribed(voice)) {
+        return; /* AUTH, CLIENT and others are denied then */
+    }
+    voice->is_direct = voice->is_direct || voice->is_queueing; /* by them */
     kinds[pick(author, sizeof(kinds) / sizeof(kinds[0]))](author, who);
 }

@@ -61,12 +61,16 @@ bool voice_is_restricted(const struct voice *voice)
 
 void voice_reset(struct voice *voice)
 {
-    *voice = (struct voice){.life = voice->life, .proto = 2, .is_acting = voice->is_acting};
+    *voice = (struct voice){.life = voice->life,
+                            .proto = 2,
+                            .is_acting = voice->is_acting,
+                            .has_tracked = voice->has_tracked};
 }
 
 void voice_end(struct voice *voice)
 {
     voice_reset(voice);
+    voice->has_tracked = false;
     voice->life++;
 }
 

@@ -100,8 +100,9 @@ struct voice {
     bool is_direct;  /* speaks with a connection of the server as it is; see solo.c */
     bool is_watching;
     bool is_tracking;
-    bool is_pinned; /* has one of the server's connections, whatever else ends */
-    bool is_acting; /* a scene decides what it says */
+    bool has_tracked; /* then the server tells also of keys read before RESET, if it tracks again */
+    bool is_pinned;   /* has one of the server's connections, whatever else ends */
+    bool is_acting;   /* a scene decides what it says */
     bool is_blocked;
     bool has[3][NAMES]; /* subscriptions by kind */
 };

@@ -1,9 +1,8 @@
 /* What a connection does by itself, in units of some requests, drawn by weight among those that its
  * state allows.
  *
- * A connection that changed what it is while it had one of the server's to itself (HELLO under
- * WATCH, CLIENT in a transaction) speaks with that one as it is until RESET (is_direct): what it
- * says of itself is then about the server's connection, and not asked for. */
+ * A connection that queued CLIENT or HELLO in a transaction speaks with the server's as it is until
+ * RESET (is_direct): what it says of itself is then about that one, and not asked for. */
 #include "tests/conformance/solo_parts.h"
 
 #include <stdio.h>
@@ -271,9 +270,14 @@ static void unit_blocking(struct author *author, int who)
                                         "WAIT 1 10",
                                         "WAIT x 0",
                                         "BZMPOP 0.01 0 $z MIN",
+                                        "WAIT 0 0",
                                         "WAIT 0 10"};
+    const char *line = lines[pick(author, COUNT_OF(lines))];
     solo_commands(author, who, pick(author, 3));
-    say(author, who, 0, "%s", lines[pick(author, COUNT_OF(lines))]);
+    if (strncmp(line, "WAIT", 4) == 0) { /* about a write whose connection stands */
+        say(author, who, 0, "SET $s $v");
+    }
+    say(author, who, 0, "%s", line);
     solo_commands(author, who, pick(author, 3));
     part_of(author, who)->awaits = true;
 }

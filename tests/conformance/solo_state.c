@@ -19,13 +19,6 @@ void unit_select(struct author *author, int who)
     solo_commands(author, who, pick(author, 4));
 }
 
-/* Whether it has a connection of the server's to itself. */
-static bool holds_connection(const struct voice *voice)
-{
-    return voice->is_watching || voice->is_tracking || voice->is_queueing || voice->is_pinned ||
-           voice_is_subscribed(voice);
-}
-
 static void unit_wrong_hello(struct author *author, int who)
 {
     static const char *const lines[] = {"HELLO 4",
@@ -37,8 +30,6 @@ static void unit_wrong_hello(struct author *author, int who)
                                         "HELLO 3 AUTH nobody x",
                                         "HELLO 2 SETNAME",
                                         "HELLO ''"};
-    struct voice *voice = solo_voice(author, who);
-    voice->is_direct = voice->is_direct || holds_connection(voice);
     say(author, who, NORMAL_IDS, "%s", lines[pick(author, COUNT_OF(lines))]);
 }
 
@@ -51,7 +42,6 @@ void unit_hello(struct author *author, int who)
         return unit_wrong_hello(author, who);
     }
     int proto = chance(author, 3) ? 2 : 3;
-    voice->is_direct = voice->is_direct || holds_connection(voice);
     say(author, who, NORMAL_IDS, "HELLO %d%s", proto, options[pick(author, COUNT_OF(options))]);
     voice->proto = proto;
     say(author, who, NORMAL_IDS, "HELLO");
@@ -268,8 +258,12 @@ void unit_track(struct author *author, int who)
     static const char *const options[] = {
         "",          " NOLOOP", " OPTIN",     " OPTOUT NOLOOP", " OPTIN OPTOUT",
         " PREFIX x", " frob",   " REDIRECT 1"};
+    struct voice *voice = solo_voice(author, who);
+    if (voice->has_tracked && !voice->is_tracking) {
+        return;
+    }
     say(author, who, 0, "CLIENT TRACKING ON%s", options[pick(author, COUNT_OF(options))]);
-    solo_voice(author, who)->is_tracking = true;
+    voice->is_tracking = voice->has_tracked = true;
     solo_commands(author, who, pick(author, 4));
 }
 
