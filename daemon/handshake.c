@@ -194,6 +194,9 @@ static void write_timeout(const struct upstream *upstream, struct evbuffer *out)
 static enum verdict judge_timeout(struct upstream *upstream, const char *reply, size_t len)
 {
     static const char key[] = "\r\ntimeout\r\n$";
+    if (begins(reply, len, "-BUSY")) {
+        return PASSED; /* a script runs: the next connection asks again */
+    }
     const char *end = reply + len;
     const char *at = memmem(reply, len, key, sizeof key - 1);
     const char *digits =

@@ -25,14 +25,16 @@ static int64_t quota_most(const struct pool *pool, enum quota_kind kind)
     const int64_t most[QUOTA_KINDS] = {[QUOTA_LEASES] = settings->leases,
                                        [QUOTA_BLOCKING] = settings->blocking_max,
                                        [QUOTA_STICKY] = settings->sticky_max,
-                                       [QUOTA_LARGE] = settings->large_max};
+                                       [QUOTA_LARGE] = settings->large_max,
+                                       [QUOTA_RESCUE] = settings->leases};
     return most[kind];
 }
 
 static const char *const quota_settings[QUOTA_KINDS] = {[QUOTA_LEASES] = "leases",
                                                         [QUOTA_BLOCKING] = "blocking_max",
                                                         [QUOTA_STICKY] = "sticky_max",
-                                                        [QUOTA_LARGE] = "large_max"};
+                                                        [QUOTA_LARGE] = "large_max",
+                                                        [QUOTA_RESCUE] = "leases"};
 
 /* A message that something was given back. */
 struct nudge {
@@ -80,13 +82,11 @@ bool lease_has_room(const struct pool *pool, enum quota_kind kind)
 /* ------------------------------------------------------------------------------ making and closing
  */
 
-static struct lease *make_lease(struct lease_waiter *waiter)
+struct lease *lease_make(struct pool *pool, const struct upstream_route *route)
 {
     struct lease *lease = memory_zeroed(sizeof *lease);
-    lease->pool = waiter->pool;
-    lease->kind = waiter->kind;
-    lease->waiter = waiter;
-    lease->upstream = upstream_create(&waiter->pool->context, &waiter->route, &lease_ops, lease);
+    lease->pool = pool;
+    lease->upstream = upstream_create(&pool->context, route, &lease_ops, lease);
     return lease;
 }
 
@@ -135,6 +135,7 @@ static struct lease *lend(struct lease_waiter *waiter, struct lease *lease)
     lease->kind = waiter->kind;
     lease->is_sticky = waiter->kind == QUOTA_STICKY;
     lease->is_pinned = false;
+    lease->upstream->reconnects = false; /* its state would be lost with it */
     waiter->pending = NULL;
     stop_waiting(waiter);
     return lease;
@@ -211,7 +212,9 @@ static struct lease *try_serve(struct lease_waiter *waiter)
     }
     struct lease *lease = lease_take_idle(pool, waiter);
     if (lease == NULL) {
-        lease = make_lease(waiter);
+        lease = lease_make(pool, &waiter->route);
+        lease->kind = waiter->kind;
+        lease->waiter = waiter;
         waiter->pending = lease;
     }
     return lease;
@@ -321,8 +324,9 @@ void lease_note_reply(struct lease *lease, enum lease_tag tag, const struct fr_r
 static void on_ready(struct upstream *upstream)
 {
     struct lease *lease = upstream->owner;
-    upstream->reconnects = false; /* its state would be lost with it */
-    grant(lease->waiter, lease);
+    if (lease->waiter != NULL) {
+        grant(lease->waiter, lease);
+    }
 }
 
 static void on_down(struct upstream *upstream)

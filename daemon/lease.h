@@ -120,6 +120,10 @@ void lease_adopt(struct lease *lease, struct upstream *upstream);
 /* The reply to a request with this tag has come. */
 void lease_note_reply(struct lease *lease, enum lease_tag tag, const struct fr_reply *reply);
 
+/* A script may run on the server for long, and then only a connection that stands can end it: have
+ * one. It serves who asks for QUOTA_RESCUE. */
+void leases_keep_spare(struct pool *pool, const struct identity *identity);
+
 /* Serve who waits, because another worker gave something back. */
 void leases_serve_waiters(struct pool *pool);
 

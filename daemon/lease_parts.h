@@ -4,6 +4,9 @@
 
 #include "daemon/lease.h"
 
+/* lease.c: one that nobody has, not yet connecting. */
+struct lease *lease_make(struct pool *pool, const struct upstream_route *route);
+
 /* lease.c: one of this kind may be lent again; tells who waits, here and in other workers. */
 void lease_give_back_quota(struct pool *pool, enum quota_kind kind);
 

@@ -30,8 +30,21 @@ void lease_close(struct lease *lease)
 /* ------------------------------------------------------------------------------------------- idle
  */
 
+/* Whether the waiter can do with this idle one. */
+static bool suits(const struct upstream_route *route, const struct lease_waiter *waiter)
+{
+    return waiter->kind == QUOTA_RESCUE ? route->identity == waiter->route.identity
+                                        : memcmp(route, &waiter->route, sizeof *route) == 0;
+}
+
 struct lease *lease_take_idle(struct pool *pool, const struct lease_waiter *waiter)
 {
+    if (waiter->kind == QUOTA_RESCUE && pool->spare != NULL &&
+        upstream_is_ready(pool->spare->upstream) && suits(&pool->spare->upstream->route, waiter)) {
+        struct lease *spare = pool->spare;
+        pool->spare = NULL;
+        return spare;
+    }
     struct lease *lease;
     struct lease *found = NULL;
     TAILQ_FOREACH_REVERSE(lease, &pool->idle_leases, lease_list, next)
@@ -41,7 +54,7 @@ struct lease *lease_take_idle(struct pool *pool, const struct lease_waiter *wait
             found = lease;
             break;
         }
-        if (found == NULL && memcmp(&upstream->route, &waiter->route, sizeof waiter->route) == 0) {
+        if (found == NULL && suits(&upstream->route, waiter)) {
             found = lease;
         }
     }
@@ -63,10 +76,37 @@ static void keep_idle(struct lease *lease)
 {
     struct pool *pool = lease->pool;
     lease->waiter = NULL;
+    if (lease->kind == QUOTA_RESCUE && pool->spare == NULL) {
+        pool->spare = lease;
+        return;
+    }
     lease->idle_since_ms = loop_now_ms();
     TAILQ_INSERT_TAIL(&pool->idle_leases, lease, next);
     if (++pool->idle_lease_count > pool->context.settings->leases) {
         close_idle(TAILQ_FIRST(&pool->idle_leases));
+    }
+}
+
+/* ------------------------------------------------------------------------------------------ spare
+ */
+
+/* Of any database: handshakes are answered while a script runs, SELECT is not (server.c, 7.0). */
+void leases_keep_spare(struct pool *pool, const struct identity *identity)
+{
+    struct upstream_route route = {.db = 0, .proto = 2, .identity = identity};
+    pool->spare_wanted_ms = loop_now_ms();
+    if (pool->spare == NULL) {
+        pool->spare = lease_make(pool, &route);
+        pool->spare->kind = QUOTA_RESCUE;
+        upstream_connect(pool->spare->upstream);
+    }
+}
+
+static void close_spare(struct pool *pool)
+{
+    if (pool->spare != NULL) {
+        lease_close(pool->spare);
+        pool->spare = NULL;
     }
 }
 
@@ -188,7 +228,9 @@ const struct reply_sink_ops lease_washer_ops = {on_washed, on_washing_failed};
 
 void lease_lost_unlent(struct lease *lease)
 {
-    if (!lease->is_washing) { /* else its requests fail next, and tell */
+    if (lease == lease->pool->spare) {
+        close_spare(lease->pool);    /* the next script makes another one */
+    } else if (!lease->is_washing) { /* else its requests fail next, and tell */
         close_idle(lease);
     }
 }
@@ -246,10 +288,16 @@ void leases_close_idle(struct pool *pool)
 {
     close_idle_since(pool, (uint64_t)pool->context.settings->idle_upstream_ms);
     close_washing_since(pool, WASHING_MS);
+    bool is_wanted =
+        loop_now_ms() - pool->spare_wanted_ms < (uint64_t)pool->context.settings->idle_upstream_ms;
+    if (TAILQ_EMPTY(&pool->sessions) && !is_wanted) {
+        close_spare(pool);
+    }
 }
 
 void leases_close_all(struct pool *pool)
 {
     close_idle_since(pool, 0);
     close_washing_since(pool, 0);
+    close_spare(pool);
 }

@@ -55,6 +55,8 @@ struct pool {
     struct lease_list idle_leases; /* longest idle first */
     int64_t idle_lease_count;
     struct lease_list washing_leases; /* given back, being cleaned; longest first */
+    struct lease *spare; /* idle, for SCRIPT KILL alone; NULL: no script has run of late */
+    uint64_t spare_wanted_ms;
     struct lease_waiter_list waiters[QUOTA_KINDS];
     struct identity *identities;
     bool is_denied[FR_CMD_COUNT];       /* by table and settings */

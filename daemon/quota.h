@@ -12,6 +12,7 @@ enum quota_kind {
     QUOTA_BLOCKING,
     QUOTA_STICKY,
     QUOTA_LARGE,
+    QUOTA_RESCUE, /* what must get through when nothing else does: SCRIPT KILL */
     QUOTA_KINDS
 };
 

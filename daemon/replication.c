@@ -12,6 +12,8 @@
  *   one that is in use, or closed   on any, behind a command that moves its offset to the server's
  *                                   present one: then it means all writes until now. Up to 7.0 that
  *                                   is any command, from 7.2 on only what is propagated: PUBLISH
+ *   several, and from 7.2 on        the same: a command that changes nothing does not move the
+ *                                   offset of its connection there
  *   one that is gone, while the     nowhere: the write may be gone with the server. POOLLOST
  *   server was out of sight
  */
@@ -37,11 +39,11 @@ static const struct upstream_context *context_of(const struct session *session)
     return &session->pool->context;
 }
 
-/* Whether the session's own lane has its last write, or there was none. */
+/* Whether the session's own lane has its writes, or there was none. */
 static bool lane_has_write(const struct session *session)
 {
-    return session->written_on == 0 ||
-           (session->lane != NULL && session->lane->upstream->connection == session->written_on);
+    return session->written_on == 0 || (!session->has_moved && session->lane != NULL &&
+                                        session->lane->upstream->connection == session->written_on);
 }
 
 static bool is_fresh(const struct lease *lease)
@@ -65,8 +67,9 @@ static void take_over(struct session *session)
 static bool has_offset(const struct session *session)
 {
     const struct upstream *upstream = session->lease->upstream;
-    return upstream->connection == session->written_on ||
-           (session->written_on == 0 && upstream->server_version >= 702);
+    bool is_newer = upstream->server_version >= 702;
+    return session->written_on == upstream->connection ? !session->has_moved || !is_newer
+                                                       : session->written_on == 0 && is_newer;
 }
 
 static bool is_out_of_sight(const struct session *session)
@@ -83,6 +86,7 @@ static void end_confirming(struct session *session)
 static enum routed answer_lost(struct session *session)
 {
     end_confirming(session);
+    session->is_told_lost = true;
     stats_count(&context_of(session)->loop->stats, errors_poollost);
     session_answer_error(session, "POOLLOST the connection that carried the write is gone; its "
                                   "replication cannot be confirmed");

@@ -188,12 +188,19 @@ enum routed router_send_blocking(struct session *session, const struct call *cal
                : session_send_leased(session, call, TAG_BLOCKING);
 }
 
+/* What ends a script must not stand behind it. */
+static bool is_rescue(const struct call *call)
+{
+    return call_is(call, FR_CMD_SCRIPT_KILL) || call_is(call, FR_CMD_FUNCTION_KILL);
+}
+
 /* Send on the connection the session has. */
 static enum routed send_on_lease(struct session *session, const struct call *call, enum way way)
 {
     enum lease_tag tag = tag_of(call);
-    bool is_harmless = tag != TAG_NONE || (call->command != NULL &&
-                                           call->command->block == FR_BLOCK_OK && way != WAY_LEASE);
+    bool is_harmless =
+        tag != TAG_NONE || is_rescue(call) ||
+        (call->command != NULL && call->command->block == FR_BLOCK_OK && way != WAY_LEASE);
     bool is_followed = way == WAY_STICKY || way == WAY_SUBSCRIBE;
     session->lease->is_dirty = session->lease->is_dirty || (!is_harmless && way != WAY_SUBSCRIBE);
     if (way == WAY_STICKY && session->lease->state != LEASE_QUEUEING &&
@@ -236,7 +243,11 @@ static enum routed lease_and_send(struct session *session, const struct call *ca
                                             [WAY_STICKY] = QUOTA_STICKY,
                                             [WAY_SUBSCRIBE] = QUOTA_STICKY};
     bool is_large = way == WAY_SHARED || (way == WAY_LEASE && !call->is_whole);
-    struct lease_wish wish = {.kind = is_large ? QUOTA_LARGE : kinds[way],
+    const struct upstream_route anywhere = {.proto = 2, .identity = session->identity};
+    struct lease_wish wish = {.kind = is_rescue(call) ? QUOTA_RESCUE
+                                      : is_large      ? QUOTA_LARGE
+                                                      : kinds[way],
+                              .route = is_rescue(call) ? &anywhere : NULL,
                               .is_optional = way == WAY_SHARED && call->is_whole};
     if (way == WAY_BLOCKING) {
         wish.limit_ms = blocking_limit_ms(call);
@@ -546,7 +557,8 @@ enum routed router_route(struct session *session, const struct call *call)
     if (!session->is_authenticated && !may_come_before_auth(call)) {
         return answer_instead(session, call, "-NOAUTH Authentication required.\r\n");
     }
-    if (call->command != NULL && session->pool->is_denied[call->command->id]) {
+    if (call->command != NULL && session->pool->is_denied[call->command->id] &&
+        !(call_is(call, FR_CMD_SCRIPT_DEBUG) && !condition_holds(call))) { /* NO does nothing */
         return answer_denied(session, call);
     }
     if (aftermath_concerns(session, call)) {

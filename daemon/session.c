@@ -121,6 +121,7 @@ void session_forget_state(struct session *session)
     session->skips_next = false;
     session->lost = LOST_NOTHING;
     session->written_on = 0;
+    session->has_moved = false;
 }
 
 static bool is_full(struct house *house)

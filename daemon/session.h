@@ -137,9 +137,11 @@ struct session {
     uint64_t large_until_ms;     /* so long its replies are thought to be large */
     char *refusal;          /* what the wait ended with instead of success: the line to answer */
     uint64_t written_on;    /* number of the connection that had its last write; 0: no write */
+    bool has_moved;         /* an earlier write was on another: the last may have changed nothing */
     uint64_t written_sight; /* of the server, at that time */
     bool is_confirming;     /* WAIT prepares the lease: it is not given back meanwhile */
     bool is_unconfirmed;    /* and cannot */
+    bool is_told_lost;      /* that what it wrote cannot be confirmed */
     int64_t waited_ms;      /* for the lease, by the request that wanted it */
     const struct fr_command *last_command;
 

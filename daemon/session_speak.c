@@ -71,6 +71,7 @@ static void note_offset(struct session *session, const struct fr_reply *reply)
     session->is_unconfirmed = FR_REPLY_BEGINS(reply, "-");
     if (!session->is_unconfirmed) {
         session->written_on = session->lease->upstream->connection;
+        session->has_moved = false;
         session->written_sight = session->pool->context.sight;
     }
 }
@@ -479,18 +480,34 @@ enum routed session_want_shared(struct session *session, uint32_t count, struct 
     return ROUTED;
 }
 
+static bool runs_script(const struct fr_command *command)
+{
+    static const bool is_script[FR_CMD_COUNT] = {
+        [FR_CMD_EVAL] = true,       [FR_CMD_EVALSHA] = true, [FR_CMD_EVAL_RO] = true,
+        [FR_CMD_EVALSHA_RO] = true, [FR_CMD_FCALL] = true,   [FR_CMD_FCALL_RO] = true,
+    };
+    return command != NULL && is_script[command->id];
+}
+
 /* Whether it may write something that WAIT would be about. */
 static bool may_write(const struct fr_command *command)
 {
-    return command == NULL || command->flags & FR_FLAG_WRITE ||
-           (command->cache != FR_CACHE_NONE && command->cache != FR_CACHE_FILL &&
-            command->cache != FR_CACHE_FILL_LATER) ||
+    return command == NULL || command->flags & FR_FLAG_WRITE || command->id == FR_CMD_EXEC ||
+           (runs_script(command) && command->cache == FR_CACHE_KEYS_FENCE) ||
            command->id == FR_CMD_PUBLISH || command->id == FR_CMD_SPUBLISH;
 }
 
 static void note_write(struct session *session, const struct upstream *upstream)
 {
-    session->written_on = upstream_is_ready(upstream) ? upstream->connection : WRITTEN_ON_NEXT;
+    if (session->is_told_lost) { /* what it wrote before is not counted on any more */
+        session->written_on = 0;
+        session->has_moved = false;
+        session->is_told_lost = false;
+    }
+    uint64_t connection = upstream_is_ready(upstream) ? upstream->connection : WRITTEN_ON_NEXT;
+    session->has_moved =
+        session->has_moved || (session->written_on != 0 && session->written_on != connection);
+    session->written_on = connection;
     session->written_sight = session->pool->context.sight;
 }
 
@@ -504,6 +521,9 @@ void session_send_on(struct session *session, struct upstream *upstream, const s
                         .flags = (uint8_t)(flags | slot_flags(call, tag))};
     if (may_write(call->command)) {
         note_write(session, upstream);
+    }
+    if (runs_script(call->command)) {
+        leases_keep_spare(session->pool, session->identity);
     }
     session->spoken_on = upstream;
     upstream_send(upstream, &slot, call->frame, call->len);

@@ -407,12 +407,12 @@ static void stateless_sessions_share_one_connection_per_database(void)
         for (int i = 0; i < SESSIONS; i++) {
             client_send(clients[i], "SET k:%d v", i);
             client_send(clients[i], "GET k:%d", i);
-            client_send(clients[i], "EVAL 'return 1' 0");
+            client_send(clients[i], "TTL missing");
         }
         for (int i = 0; i < SESSIONS; i++) {
             EXPECT_REPLY(clients[i], "+OK\r\n");
             EXPECT_REPLY(clients[i], "$1\r\nv\r\n");
-            EXPECT_REPLY(clients[i], ":1\r\n");
+            EXPECT_REPLY(clients[i], ":-2\r\n");
         }
     }
     EXPECT_BETWEEN(server_clients(server, "name=flaskredisd: db=0 sub=0"), 1, daemon_workers());

@@ -101,8 +101,8 @@ static const char *const scripts[] = {
     "MULTI; WATCH k; SET k 6; EXEC; GET k",
     "MULTI; SET k x; INCR k; GET k; EXEC; GET k",
     "MULTI; SET k 7; DISCARD; GET k; EXEC; DISCARD",
-    "MULTI; BLPOP nokey 0; BLMOVE a b LEFT LEFT 0; BZPOPMIN z 0; XREAD BLOCK 0 STREAMS s $; "
-    "WAIT 1 0; EXEC; GET k",
+    "MULTI; BLPOP nokey 0; BLMOVE a b LEFT LEFT 0; WAIT 1 0; EXEC; GET k",
+    "MULTI; BZPOPMIN z 0; XREAD BLOCK 0 STREAMS s $; EXEC; GET k",
     "WATCH k; SET k mine; MULTI; PING; EXEC; GET k",
     "WATCH k; EXEC; DISCARD; MULTI; SET k 8; EXEC; GET k",
     "WATCH k; UNWATCH; SET k 9; MULTI; GET k; EXEC",

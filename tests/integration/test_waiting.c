@@ -313,6 +313,22 @@ static void a_newer_server_is_sent_what_it_propagates(void)
     EXPECT_NUMBER(peer_connection_of(peer, "WAIT"), peer_connection_of(peer, "PUBLISH"));
 }
 
+/* The last command may have changed nothing, and then its connection's offset means nothing. */
+static void writes_on_two_connections_are_both_meant(void)
+{
+    NEEDS_DAEMON;
+    struct peer *peer = start_newer();
+    struct client *one = session();
+    EXPECT_CALL(one, "SET k v", "+OK\r\n");
+    EXPECT_CALL(one, "WATCH k", "+OK\r\n");
+    EXPECT_CALL(one, "SET k v", "+OK\r\n");
+    EXPECT_CALL(one, "WAIT 1 100", ":0\r\n");
+    EXPECT_NUMBER(peer_count(peer, "PUBLISH"), 1);
+    EXPECT_CALL(one, "WAIT 1 100", ":0\r\n");
+    EXPECT_NUMBER(peer_count(peer, "PUBLISH"), 1);
+    EXPECT_NUMBER(peer_connection_of(peer, "WAIT"), peer_connection_of(peer, "PUBLISH"));
+}
+
 static void who_may_not_move_the_offset_is_told(void)
 {
     NEEDS_DAEMON;
@@ -346,6 +362,7 @@ static const struct test_case cases[] = {
     {"a write lost with its server is not confirmed",
      a_write_lost_with_its_server_is_not_confirmed},
     {"a newer server is sent what it propagates", a_newer_server_is_sent_what_it_propagates},
+    {"writes on two connections are both meant", writes_on_two_connections_are_both_meant},
     {"who may not move the offset is told", who_may_not_move_the_offset_is_told},
 };
 

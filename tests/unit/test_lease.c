@@ -49,7 +49,7 @@ static void each_kind_has_a_quota_of_its_own(void)
 static void who_waits_too_long_is_told_which_setting_bound_it(void)
 {
     static const char *const names[QUOTA_KINDS] = {"leases", "blocking_max", "sticky_max",
-                                                   "large_max"};
+                                                   "large_max", "leases"};
     char expected[128];
     begin();
     fixture.settings->leases = fixture.settings->blocking_max = 1;
