@@ -47,7 +47,8 @@ enum lease_tag {
     TAG_REDIRECT,
     TAG_COUNTED, /* nothing: its reply counts subscribers */
     TAG_OFFSET,
-    TAG_TRACKINGINFO
+    TAG_TRACKINGINFO,
+    TAG_ASKED
 };
 
 /* Who has a connection lent. Embedded. */

@@ -46,6 +46,7 @@ void pool_finish(struct pool *pool)
     lanes_close_all(pool);
     leases_close_all(pool);
     hubs_close_all(pool);
+    vocabulary_finish(&pool->vocabulary);
 }
 
 /* Whether a word of "deny" or "allow" names this command: itself, or the container it is in. */

@@ -15,6 +15,7 @@
 #include "daemon/quota.h"
 #include "daemon/settings.h"
 #include "daemon/upstream.h"
+#include "daemon/vocabulary.h"
 
 struct hub;
 struct lane;
@@ -58,6 +59,7 @@ struct pool {
     struct lease *spare; /* idle, for SCRIPT KILL alone; NULL: no script has run of late */
     uint64_t spare_wanted_ms;
     struct lease_waiter_list waiters[QUOTA_KINDS];
+    struct vocabulary vocabulary;
     struct identity *identities;
     bool is_denied[FR_CMD_COUNT];       /* by table and settings */
     void (*on_tick)(struct pool *pool); /* once a second, for the floor above */

@@ -21,6 +21,9 @@
 
 #include <string.h>
 
+/* In the place of a connection's number: what was written waits for the next connection. */
+#define WRITTEN_ON_NEXT UINT64_MAX
+
 /* With a wrong number of words it is an error, wherever it runs. */
 static bool is_wait(const struct call *call)
 {
@@ -76,6 +79,56 @@ static bool is_out_of_sight(const struct session *session)
 {
     return session->written_on != 0 && session->written_sight != context_of(session)->sight;
 }
+
+/* ------------------------------------------------------------------------------ what was written
+ */
+
+/* Whether it may write something that WAIT would be about. */
+static bool may_write(const struct fr_command *command)
+{
+    return command == NULL || command->flags & FR_FLAG_WRITE || command->id == FR_CMD_EXEC ||
+           (command_runs_script(command) && command->cache == FR_CACHE_KEYS_FENCE) ||
+           command->id == FR_CMD_PUBLISH || command->id == FR_CMD_SPUBLISH;
+}
+
+void replication_note_sent(struct session *session, const struct upstream *upstream,
+                           const struct fr_command *command)
+{
+    if (!may_write(command)) {
+        return;
+    }
+    if (session->is_told_lost) { /* what it wrote before is not counted on any more */
+        session->written_on = 0;
+        session->has_moved = false;
+        session->is_told_lost = false;
+    }
+    uint64_t connection = upstream_is_ready(upstream) ? upstream->connection : WRITTEN_ON_NEXT;
+    bool is_elsewhere = session->written_on != 0 && session->written_on != WRITTEN_ON_NEXT &&
+                        session->written_on != connection;
+    session->has_moved = session->has_moved || is_elsewhere;
+    session->written_on = connection;
+    session->written_sight = context_of(session)->sight;
+}
+
+void replication_note_reply(struct session *session)
+{
+    if (session->written_on == WRITTEN_ON_NEXT) {
+        session->written_on = session->spoken_on->connection; /* it is the next */
+    }
+}
+
+void replication_note_offset(struct session *session, const struct fr_reply *reply)
+{
+    session->is_unconfirmed = FR_REPLY_BEGINS(reply, "-");
+    if (!session->is_unconfirmed) {
+        session->written_on = session->lease->upstream->connection;
+        session->has_moved = false;
+        session->written_sight = context_of(session)->sight;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- WAIT
+ */
 
 static void end_confirming(struct session *session)
 {

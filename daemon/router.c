@@ -100,8 +100,8 @@ static enum way way_of_switch(const struct call *call, enum way on)
 static enum way way_of(const struct call *call)
 {
     const struct fr_command *command = call->command;
-    if (command == NULL) {
-        return WAY_LEASE; /* who knows what it does to the connection */
+    if (command == NULL) { /* who knows what it does to the connection */
+        return call->is_ordinary ? WAY_SHARED : WAY_LEASE;
     }
     if (local_of(call) != NULL) {
         return WAY_LOCAL;
@@ -188,6 +188,15 @@ enum routed router_send_blocking(struct session *session, const struct call *cal
                : session_send_leased(session, call, TAG_BLOCKING);
 }
 
+bool command_runs_script(const struct fr_command *command)
+{
+    static const bool is_script[FR_CMD_COUNT] = {
+        [FR_CMD_EVAL] = true,       [FR_CMD_EVALSHA] = true, [FR_CMD_EVAL_RO] = true,
+        [FR_CMD_EVALSHA_RO] = true, [FR_CMD_FCALL] = true,   [FR_CMD_FCALL_RO] = true,
+    };
+    return command != NULL && is_script[command->id];
+}
+
 /* What ends a script must not stand behind it. */
 static bool is_rescue(const struct call *call)
 {
@@ -199,7 +208,7 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
 {
     enum lease_tag tag = tag_of(call);
     bool is_harmless =
-        tag != TAG_NONE || is_rescue(call) ||
+        tag != TAG_NONE || is_rescue(call) || call->is_ordinary ||
         (call->command != NULL && call->command->block == FR_BLOCK_OK && way != WAY_LEASE);
     bool is_followed = way == WAY_STICKY || way == WAY_SUBSCRIBE;
     session->lease->is_dirty = session->lease->is_dirty || (!is_harmless && way != WAY_SUBSCRIBE);
@@ -542,7 +551,7 @@ static enum routed route_large(struct session *session, const struct call *call)
                                   : lease_and_send(session, call, way);
 }
 
-enum routed router_route(struct session *session, const struct call *call)
+static enum routed route(struct session *session, const struct call *call)
 {
     if (session->refusal != NULL) {
         return answer_refusal(session, call);
@@ -571,4 +580,14 @@ enum routed router_route(struct session *session, const struct call *call)
         return send_into_tunnel(session, call);
     }
     return route_by_way(session, call);
+}
+
+enum routed router_route(struct session *session, const struct call *call)
+{
+    if (call->command != NULL) {
+        return route(session, call);
+    }
+    enum routed routed = ROUTED;
+    struct call known = *call;
+    return unknown_command_asks(session, &known, &routed) ? routed : route(session, &known);
 }

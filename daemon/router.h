@@ -60,6 +60,9 @@ int64_t blocking_limit_ms(const struct call *call);
  * blocking_limit_ms is not 0. */
 void blocking_shorten(const struct call *call, int64_t waited_ms, struct evbuffer *out);
 
+/* Whether the command runs a script or a function, which may take long. */
+bool command_runs_script(const struct fr_command *command);
+
 /* Whether a word is this, in any case of letters. */
 bool word_is(const struct fr_word *word, const char *text);
 
@@ -67,11 +70,22 @@ bool word_is(const struct fr_word *word, const char *text);
 bool replication_concerns(const struct session *session, const struct call *call);
 enum routed replication_route(struct session *session, const struct call *call);
 
+/* For it: a request is sent; replies to some of the session's have come; the reply to what moves
+ * the offset of the lease's connection has. */
+void replication_note_sent(struct session *session, const struct upstream *upstream,
+                           const struct fr_command *command);
+void replication_note_reply(struct session *session);
+void replication_note_offset(struct session *session, const struct fr_reply *reply);
+
 /* Whether WAIT or WAITAOF asks for anybody but the server itself, which never needs waiting. */
 bool router_asks_for_replicas(const struct call *call);
 
 /* Send a command on the lease that may block there. */
 enum routed router_send_blocking(struct session *session, const struct call *call);
+
+/* Find out what a command is that the table lacks. False: the call says all that is known. True:
+ * the server is being asked, or the request has been answered; *routed tells which. */
+bool unknown_command_asks(struct session *session, struct call *call, enum routed *routed);
 
 /* Whether word i of a call is this, in any case of letters. */
 bool call_word_is(const struct call *call, unsigned i, const char *text);

@@ -91,6 +91,7 @@ static void bury(struct loop_task *task)
     free(session->lib_name);
     free(session->lib_version);
     free(session->refusal);
+    free(session->asked_about);
     free(session->in);
     identity_release(&session->pool->identities, session->identity);
     free(session);

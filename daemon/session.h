@@ -143,6 +143,7 @@ struct session {
     bool is_unconfirmed;    /* and cannot */
     bool is_told_lost;      /* that what it wrote cannot be confirmed */
     int64_t waited_ms;      /* for the lease, by the request that wanted it */
+    char *asked_about;      /* the name of a command the table lacks, while the server is asked */
     const struct fr_command *last_command;
 
     /* publish/subscribe */
@@ -193,6 +194,7 @@ struct call {
     unsigned word_count; /* of words that are there, FR_REQUEST_WORDS at most */
     struct fr_word words[FR_REQUEST_WORDS];
     const struct fr_command *command; /* NULL: not in the table */
+    bool is_ordinary; /* although it is not: a module's that may share a connection */
 };
 
 /* Note the words and find the row of the request whose frame and state these are. */

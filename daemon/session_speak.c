@@ -14,9 +14,6 @@
 #include "daemon/memory.h"
 #include "daemon/router.h"
 
-/* In the place of a connection's number: what was written waits for the next connection. */
-#define WRITTEN_ON_NEXT UINT64_MAX
-
 static struct session *session_of_sink(struct reply_sink *sink)
 {
     return container_of(sink, struct session, sink);
@@ -65,21 +62,19 @@ static void change_db(struct session *session, int64_t db)
     session_change_route(session, db, session->proto, session->identity);
 }
 
-/* The offset of the lease's connection is the server's now, so WAIT on it means all writes. */
-static void note_offset(struct session *session, const struct fr_reply *reply)
+static void note_answer(struct session *session, const char *reply, size_t len)
 {
-    session->is_unconfirmed = FR_REPLY_BEGINS(reply, "-");
-    if (!session->is_unconfirmed) {
-        session->written_on = session->lease->upstream->connection;
-        session->has_moved = false;
-        session->written_sight = session->pool->context.sight;
-    }
+    vocabulary_note(&session->pool->vocabulary, &session->pool->context, session->asked_about,
+                    reply, len);
 }
 
 /* A reply to a request that concerns the session's own state has come. */
 static void note_reply(struct session *session, const struct reply_part *part)
 {
     enum lease_tag tag = part->slot->tag & TAG_LEASE_MASK;
+    if (tag == TAG_ASKED) { /* a reply that came in parts is too long to be one */
+        note_answer(session, part->data, part->is_first ? part->len : 0);
+    }
     if (!(part->slot->tag & TAG_LEASED) || session->lease == NULL) {
         return;
     }
@@ -106,7 +101,7 @@ static void note_reply(struct session *session, const struct reply_part *part)
         session_note_refused_subscription(session); /* else there were acknowledgements */
     }
     if (tag == TAG_OFFSET) {
-        note_offset(session, part->frame);
+        replication_note_offset(session, part->frame);
     }
     lease_note_reply(session->lease, tag, part->frame);
 }
@@ -150,9 +145,7 @@ static void on_reply(struct reply_sink *sink, const struct reply_part *part)
     }
     if (part->is_last) {
         session_put_aside_back(session);
-        if (session->written_on == WRITTEN_ON_NEXT) {
-            session->written_on = session->spoken_on->connection; /* it is the next */
-        }
+        replication_note_reply(session);
         if (part->slot->tag != TAG_NONE && !session->is_dead) {
             note_reply(session, part);
         }
@@ -181,6 +174,9 @@ static void on_failure(struct reply_sink *sink, const struct slot *slot, const c
     bool ends_state = tag == TAG_EXEC || tag == TAG_DISCARD || tag == TAG_UNWATCH;
     if (slot->tag & TAG_LEASED && session->lease != NULL && ends_state) {
         session->lease->state = LEASE_PLAIN; /* whether it ran or not, it is over */
+    }
+    if (tag == TAG_ASKED) {
+        note_answer(session, "", 0);
     }
     if (slot->tag & TAG_LEASED && tag == TAG_MULTI && session->in_len > 0 && !session->is_dead) {
         session_close_when_written(session); /* what stands behind it would run on its own */
@@ -480,37 +476,6 @@ enum routed session_want_shared(struct session *session, uint32_t count, struct 
     return ROUTED;
 }
 
-static bool runs_script(const struct fr_command *command)
-{
-    static const bool is_script[FR_CMD_COUNT] = {
-        [FR_CMD_EVAL] = true,       [FR_CMD_EVALSHA] = true, [FR_CMD_EVAL_RO] = true,
-        [FR_CMD_EVALSHA_RO] = true, [FR_CMD_FCALL] = true,   [FR_CMD_FCALL_RO] = true,
-    };
-    return command != NULL && is_script[command->id];
-}
-
-/* Whether it may write something that WAIT would be about. */
-static bool may_write(const struct fr_command *command)
-{
-    return command == NULL || command->flags & FR_FLAG_WRITE || command->id == FR_CMD_EXEC ||
-           (runs_script(command) && command->cache == FR_CACHE_KEYS_FENCE) ||
-           command->id == FR_CMD_PUBLISH || command->id == FR_CMD_SPUBLISH;
-}
-
-static void note_write(struct session *session, const struct upstream *upstream)
-{
-    if (session->is_told_lost) { /* what it wrote before is not counted on any more */
-        session->written_on = 0;
-        session->has_moved = false;
-        session->is_told_lost = false;
-    }
-    uint64_t connection = upstream_is_ready(upstream) ? upstream->connection : WRITTEN_ON_NEXT;
-    session->has_moved =
-        session->has_moved || (session->written_on != 0 && session->written_on != connection);
-    session->written_on = connection;
-    session->written_sight = session->pool->context.sight;
-}
-
 void session_send_on(struct session *session, struct upstream *upstream, const struct call *call,
                      uint8_t tag, uint8_t flags)
 {
@@ -519,12 +484,10 @@ void session_send_on(struct session *session, struct upstream *upstream, const s
                         .command = call->command,
                         .tag = tag,
                         .flags = (uint8_t)(flags | slot_flags(call, tag))};
-    if (may_write(call->command)) {
-        note_write(session, upstream);
-    }
-    if (runs_script(call->command)) {
+    if (command_runs_script(call->command)) {
         leases_keep_spare(session->pool, session->identity);
     }
+    replication_note_sent(session, upstream, call->command);
     session->spoken_on = upstream;
     upstream_send(upstream, &slot, call->frame, call->len);
     if ((tag & TAG_LEASE_MASK) == TAG_COUNTED) {

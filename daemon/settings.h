@@ -41,6 +41,11 @@ enum publish_count_policy {
     PUBLISH_COUNT_SERVER
 };
 
+enum modules_policy {
+    MODULES_LEASE,
+    MODULES_SHARED
+};
+
 /* A list of words; items[count] is NULL. */
 struct word_list {
     char **items;
@@ -61,6 +66,7 @@ struct word_list {
 #define SETTING_TYPE_PUBSUB enum pubsub_policy
 #define SETTING_TYPE_HUB_LOSS enum hub_loss_policy
 #define SETTING_TYPE_PUBLISH_COUNT enum publish_count_policy
+#define SETTING_TYPE_MODULES enum modules_policy
 
 struct daemon_settings {
 #define DAEMON_SETTING(type, name, ...) SETTING_TYPE_##type name;

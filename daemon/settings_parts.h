@@ -32,6 +32,7 @@ enum value_type {
     VALUE_PUBSUB,
     VALUE_HUB_LOSS,
     VALUE_PUBLISH_COUNT,
+    VALUE_MODULES,
 };
 
 struct setting_row {

@@ -117,6 +117,8 @@ static const char *const auth_words[] = {[AUTH_UPSTREAM] = "upstream",
                                          [AUTH_PASSTHROUGH] = "passthrough",
                                          NULL};
 static const char *const loss_words[] = {[LOSS_ERROR] = "error", [LOSS_CLOSE] = "close", NULL};
+static const char *const modules_words[] = {
+    [MODULES_LEASE] = "lease", [MODULES_SHARED] = "shared", NULL};
 static const char *const loading_words[] = {[LOADING_PASS] = "pass", [LOADING_WAIT] = "wait", NULL};
 static const char *const pubsub_words[] = {[PUBSUB_HUB] = "hub", [PUBSUB_LEASE] = "lease", NULL};
 static const char *const hub_loss_words[] = {
@@ -152,6 +154,7 @@ static const struct type {
     [VALUE_HUB_LOSS] = {"word", read_word, sizeof(enum hub_loss_policy), hub_loss_words},
     [VALUE_PUBLISH_COUNT] = {"word", read_word, sizeof(enum publish_count_policy),
                              publish_count_words},
+    [VALUE_MODULES] = {"word", read_word, sizeof(enum modules_policy), modules_words},
 };
 
 /* read_word stores any of the enums as an unsigned. */
@@ -162,6 +165,7 @@ _Static_assert(sizeof(enum loading_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum pubsub_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum hub_loss_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum publish_count_policy) == sizeof(unsigned), "enum size");
+_Static_assert(sizeof(enum modules_policy) == sizeof(unsigned), "enum size");
 
 bool value_read(const struct setting_row *row, const char *text, void *to, char *why,
                 size_t why_cap)
