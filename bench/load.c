@@ -33,6 +33,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "bench/batch.h"
 #include "bench/clock.h"
 #include "bench/latency.h"
 #include "bench/target.h"
@@ -90,7 +91,7 @@ struct worker {
     struct board *board;
     struct tally *tally;
     redisContext *link; /* NULL: not connected */
-    char *batch;        /* as many GETs as the pipeline is long */
+    char *batch;        /* as many units as the pipeline is long */
     size_t batch_len;
 };
 
@@ -99,6 +100,7 @@ struct mode {
     const char *help;
     int (*run)(const struct options *options); /* returns the exit status */
     bool reconnects;                           /* a connection per exchange */
+    const struct unit *unit;
 };
 
 static void note_failure(struct board *board, const char *what, const char *why)
@@ -129,10 +131,12 @@ static bool open_link(struct worker *worker)
     return false;
 }
 
-static void count_reply(struct worker *worker, const redisReply *reply)
+/* Of a unit, the last reply counts. */
+static void count_reply(struct worker *worker, unsigned i, const redisReply *reply)
 {
-    if (target_value_is(reply)) {
-        worker->tally->replies++;
+    const struct unit *unit = worker->options->mode->unit;
+    if (unit_reply_is_right(unit, i % unit->count, reply)) {
+        worker->tally->replies += (i + 1) % unit->count == 0;
         return;
     }
     worker->tally->wrong++;
@@ -140,12 +144,12 @@ static void count_reply(struct worker *worker, const redisReply *reply)
                  reply->type == REDIS_REPLY_ERROR ? reply->str : "not the value stored");
 }
 
-static bool take_reply(struct worker *worker)
+static bool take_reply(struct worker *worker, unsigned i)
 {
     void *reply = NULL;
     if (redisGetReply(worker->link, &reply) != REDIS_OK)
         return false;
-    count_reply(worker, reply);
+    count_reply(worker, i, reply);
     freeReplyObject(reply);
     return true;
 }
@@ -155,8 +159,9 @@ static bool exchange(struct worker *worker)
 {
     bool whole =
         redisAppendFormattedCommand(worker->link, worker->batch, worker->batch_len) == REDIS_OK;
-    for (unsigned i = 0; whole && i < worker->options->pipeline; i++)
-        whole = take_reply(worker);
+    unsigned count = worker->options->pipeline * worker->options->mode->unit->count;
+    for (unsigned i = 0; whole && i < count; i++)
+        whole = take_reply(worker, i);
     if (!whole) {
         worker->tally->errors++;
         note_failure(worker->board, "exchange", worker->link->errstr);
@@ -186,21 +191,6 @@ static void run_until_deadline(struct worker *worker)
     worker->tally->end_ns = begin_ns;
 }
 
-static bool make_batch(struct worker *worker)
-{
-    char *request = NULL;
-    int len = redisFormatCommand(&request, "GET %s", TARGET_KEY);
-    if (len < 0)
-        return false;
-    unsigned count = worker->options->pipeline;
-    worker->batch_len = (size_t)len * count;
-    worker->batch = malloc(worker->batch_len);
-    for (unsigned i = 0; worker->batch && i < count; i++)
-        memcpy(worker->batch + (size_t)i * (size_t)len, request, (size_t)len);
-    redisFreeCommand(request);
-    return worker->batch != NULL;
-}
-
 /* Connections are made, and warm, before the clock runs. What this counts was not measured, only
  * its faults stay in the tally. */
 static void warm_up(struct worker *worker)
@@ -212,7 +202,9 @@ static void warm_up(struct worker *worker)
 
 static void work(struct worker *worker)
 {
-    if (!make_batch(worker)) {
+    worker->batch =
+        unit_repeat(worker->options->mode->unit, worker->options->pipeline, &worker->batch_len);
+    if (!worker->batch) {
         /* Without arriving: the parent sees the end of this process. */
         note_failure(worker->board, "start", "out of memory");
         _exit(EXIT_NOT_MEASURED);
@@ -462,10 +454,12 @@ static int run_idle(const struct options *options)
 }
 
 static const struct mode modes[] = {
-    {"get", "one connection per process, one batch of GETs in flight", run_load, false},
-    {"connect", "connect, one batch of GETs, close; again and again", run_load, true},
-    {"idle", "open --connections, say \"ready\", keep them until stdin ends", run_idle, false},
-    {"store", "store the value that the other modes read", run_store, false},
+    {"get", "one connection per process, one batch of GETs in flight", run_load, false, &unit_get},
+    {"transaction", "as get, with MULTI, two GETs and EXEC", run_load, false, &unit_transaction},
+    {"connect", "connect, one batch of GETs, close; again and again", run_load, true, &unit_get},
+    {"idle", "open --connections, say \"ready\", keep them until stdin ends", run_idle, false,
+     NULL},
+    {"store", "store the value that the other modes read", run_store, false, NULL},
 };
 #define MODE_COUNT (sizeof(modes) / sizeof(*modes))
 
@@ -482,7 +476,7 @@ static void print_help(void)
          "  -m, --mode MODE        what to do (get)\n"
          "  -n, --processes N      processes of the load, each with one connection (1)\n"
          "  -d, --seconds S        how long (3)\n"
-         "  -P, --pipeline N       GETs in a batch; latency is that of the batch (1)\n"
+         "  -P, --pipeline N       of them in a batch; latency is that of the batch (1)\n"
          "  -c, --connections N    of mode idle (10000)\n"
          "      --csv, --json      the result as a line of that format\n"
          "  -V, --version          version of the client library\n"

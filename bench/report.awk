@@ -8,12 +8,13 @@ BEGIN {
     title["connect"] = "Connect, one GET, close"
     title["pipeline"] = "redis-benchmark, 50 clients, pipelines of 16"
     title["fanout"] = "Messages of 64 bytes to subscribers of one channel, published 16 at a time"
+    title["transactions"] = "One whole transaction in flight per process: MULTI, two GETs, EXEC"
     title["memory"] = "Memory of idle clients"
-    unit["get"] = unit["connect"] = "processes"
+    unit["get"] = unit["connect"] = unit["transactions"] = "processes"
     unit["pipeline"] = "pipeline"
     unit["fanout"] = "listeners"
     unit["memory"] = "clients"
-    scenario_count = split("get pipeline connect fanout memory", scenarios, " ")
+    scenario_count = split("get pipeline transactions connect fanout memory", scenarios, " ")
     known_targets = "direct-tcp direct-unix daemon-tcp daemon-unix twemproxy-tcp twemproxy-unix"
     target_count = split(known_targets, targets, " ")
 }
@@ -165,6 +166,7 @@ function verdicts(    upstream, i, ways) {
         at_least("pipeline", 16, "daemon-" upstream, "direct-" upstream, 0.9)
         at_least("fanout", 100, "daemon-" upstream, base, 1.0)
         at_least("fanout", 1000, "daemon-" upstream, base, 1.0)
+        at_least("transactions", 50, "daemon-" upstream, base, 1.0)
         at_most_p50("get", 1, "daemon-" upstream, "direct-unix", 1.6)
     }
     at_least("pipeline", 16, "daemon-unix", base, 0.9)

@@ -24,11 +24,12 @@ idle=10000
 workers=1
 all_targets="direct-tcp direct-unix daemon-unix daemon-tcp twemproxy-unix twemproxy-tcp"
 targets=$all_targets
-all_scenarios="memory get pipeline connect fanout"
+all_scenarios="memory get pipeline transactions connect fanout"
 scenarios=$all_scenarios
 keep=no
 
 key=flaskredis:bench
+transaction_processes=50
 pipeline_clients=50
 pipeline_length=16
 ready_limit_s=10
@@ -347,6 +348,11 @@ measure_fanout() { # target subscribers
     awk -F, '{ print $5, $6, $7, $8, $10, $11, $12 }' "$directory/load.csv"
 }
 
+# twemproxy refuses MULTI.
+measure_transactions() { # target processes
+    [[ $1 != twemproxy-* ]] && measure_load "$1" --mode transaction --processes "$2"
+}
+
 measure_connect() { # target processes
     measure_load "$1" --mode connect --processes "$2"
 }
@@ -424,6 +430,7 @@ rows() { # prints "scenario size", one a line
         connect) sizes=$connect_processes ;;
         fanout) sizes=$subscribers ;;
         pipeline) sizes=$pipeline_length ;;
+        transactions) sizes=$transaction_processes ;;
         *) continue ;;
         esac
         for size in $sizes; do
