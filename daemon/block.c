@@ -8,7 +8,6 @@
 #include "daemon/router.h"
 
 #define BLOCK_LEN_MAX (64 * 1024)
-#define BLOCK_COUNT_MAX 512
 
 static const struct fr_request_limits limits = {.args_max = BLOCK_LEN_MAX,
                                                 .bulk_max = BLOCK_LEN_MAX};
@@ -45,12 +44,14 @@ static bool ends_block(const struct session *session, const struct call *call)
 bool block_find(const struct session *session, const struct call *multi, struct block *block)
 {
     struct call call;
-    *block = (struct block){.len = multi->len, .count = 1};
+    block->len = multi->len;
+    block->count = 1;
+    block->parts[0] = (struct block_part){multi->len, multi->command};
     const char *at = multi->frame + multi->len;
     size_t left = multi->behind_len < BLOCK_LEN_MAX ? multi->behind_len : BLOCK_LEN_MAX;
     while (block->count < BLOCK_COUNT_MAX && read_call(at, left, &call)) {
         block->len += call.len;
-        block->count++;
+        block->parts[block->count++] = (struct block_part){call.len, call.command};
         at += call.len;
         left -= call.len;
         if (ends_block(session, &call)) {
@@ -74,13 +75,14 @@ enum routed block_send(struct session *session, const struct call *multi, const 
         return ROUTED; /* all of it has been answered */
     }
     const char *at = multi->frame;
-    size_t left = block->len;
-    struct call call;
-    for (uint32_t i = 0; i < block->count && read_call(at, left, &call); i++) {
+    for (uint32_t i = 0; i < block->count; i++) {
+        struct call call = {.frame = at,
+                            .len = block->parts[i].len,
+                            .is_whole = true,
+                            .command = block->parts[i].command};
         session_send_on(session, upstream, &call, TAG_NONE, i > 0 ? SLOT_JOINED : 0);
         session->skips_this = false; /* CLIENT REPLY SKIP was for MULTI alone */
         at += call.len;
-        left -= call.len;
     }
     return ROUTED;
 }

@@ -18,10 +18,16 @@ typedef enum routed (*local_command)(struct session *session, const struct call 
 local_command connection_command(const struct fr_command *command);
 local_command client_command(const struct fr_command *command);
 
+#define BLOCK_COUNT_MAX 512
+
 /* A transaction that stands whole in the input. */
 struct block {
     size_t len;     /* of MULTI and all behind it up to EXEC or DISCARD */
     uint32_t count; /* of its requests */
+    struct block_part {
+        size_t len;
+        const struct fr_command *command;
+    } parts[BLOCK_COUNT_MAX];
 };
 
 /* Whether what begins with this MULTI is one that may go on the shared lane. */
