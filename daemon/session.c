@@ -228,6 +228,7 @@ void session_check_end(struct session *session)
         upstream_end_tunnel(session->lease->upstream);
     } else {
         session_end_lease(session); /* the client may take its time to read */
+        session_leave_hub(session);
         session_close_when_written(session);
     }
 }
