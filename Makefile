@@ -24,6 +24,7 @@ pkgconfigdir ?= $(libdir)/pkgconfig
 sysconfdir ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
 
 INSTALL ?= install
+OBJCOPY ?= objcopy
 CLANG ?= clang
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
@@ -68,11 +69,13 @@ COMMON_SRC := $(wildcard common/*.c)
 DAEMON_SRC := $(wildcard daemon/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
-INTEGRATION_SRC := $(wildcard tests/integration/test_*.c)
+CLIENT_SUITE_SRC := $(wildcard tests/client/test_*.c)
+INTEGRATION_SRC := $(wildcard tests/integration/test_*.c) $(CLIENT_SUITE_SRC)
 STRESS_SRC := $(wildcard tests/stress/test_*.c tests/conformance/test_*.c)
-# what is no suite beside these is theirs to share
+# what is no suite beside the suites is theirs to share
 SUPPORT_SRC := $(wildcard tests/support/*.c) \
-    $(filter-out $(STRESS_SRC),$(wildcard tests/stress/*.c tests/conformance/*.c))
+    $(filter-out $(STRESS_SRC),$(wildcard tests/stress/*.c tests/conformance/*.c)) \
+    $(filter-out $(CLIENT_SUITE_SRC),$(wildcard tests/client/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard bench/*.c)
 PROGRAM_SRC := $(UNIT_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC)
@@ -175,7 +178,7 @@ $(DAEMON): $(O)/pie/daemon/main.o $(O)/daemon.a $(O)/common.a
 TEST_ARCHIVES := $(addprefix $(O)/,support.a daemon.a client.a common.a)
 $(UNIT) $(INTEGRATION) $(STRESS): $(O)/%: $(O)/pie/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(LINK) $^ $(TEST_LIBS) $(DAEMON_LIBS)
+	$(call say,LD,$@)$(LINK) $^ $(TEST_LIBS) $(CLIENT_LIBS) $(DAEMON_LIBS)
 
 $(BENCH): $(O)/%: $(O)/pie/%.o $(O)/common.a
 	@mkdir -p $(@D)
@@ -187,13 +190,18 @@ library: $(SHARED) $(STATIC) $(PC)
 $(SHARED): $(call pic,$(CLIENT_SRC)) $(O)/common-pic.a client/libflaskredis.map
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -shared $(ALL_LDFLAGS) $(if $(SAN),,-Wl,-z,defs) -Wl,-soname,$(SONAME) \
-	    -Wl,--version-script=client/libflaskredis.map -o $@ $(filter %.o %.a,$^)
+	    -Wl,--version-script=client/libflaskredis.map -o $@ $(filter %.o %.a,$^) $(CLIENT_LIBS)
 	@ln -sf $(@F) $(@D)/$(SONAME)
 	@ln -sf $(SONAME) $(@D)/libflaskredis.so
 
-$(STATIC): $(call pic,$(CLIENT_SRC) $(COMMON_SRC))
+# One object in which only the exported names are global, so that no other name can clash with one of
+# the program's.
+$(STATIC): $(call pic,$(CLIENT_SRC) $(COMMON_SRC)) client/libflaskredis.map
 	@mkdir -p $(@D) && rm -f $@
-	$(call say,AR,$@)$(AR) rcsD $@ $^
+	@sed -n 's/^ *\(fla[a-z_]*\);$$/\1/p' client/libflaskredis.map > $(O)/exported
+	$(call say,LD,$(O)/libflaskredis.o)$(CC) -r -nostdlib -o $(O)/libflaskredis.o $(filter %.o,$^)
+	@$(OBJCOPY) --keep-global-symbols=$(O)/exported $(O)/libflaskredis.o
+	$(call say,AR,$@)$(AR) rcsD $@ $(O)/libflaskredis.o
 
 # Depends on directories that only the command line knows: written anew each time, it is three lines.
 $(PC): packaging/flaskredis.pc.in always

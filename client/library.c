@@ -1,6 +1,7 @@
 /* What the library knows without talking to anyone: its version, and where the daemon's sockets
  * are. The conversation itself is left to the program's Redis client. */
-#include "flaskredis.h"
+#include "flaskredis/client.h"
+#include "flaskredis/version.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -222,6 +222,7 @@ static bool read_db(struct reader *reader, const char *what, struct part part)
     if (!read_number(part, DB_MAX, &reader->url->db)) {
         return fail(reader, "%s is not a database number (0 to %d)", what, DB_MAX);
     }
+    reader->url->has_db = true;
     return true;
 }
 

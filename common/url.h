@@ -23,7 +23,8 @@ struct fr_url {
     char *path;     /* Unix: the socket's file */
     char *user;     /* NULL: none, the server's default user */
     char *password; /* NULL: no AUTH */
-    int64_t db;
+    int64_t db;     /* 0 unless given */
+    bool has_db;    /* whether path or query say a database */
     char *client_name;    /* NULL: not given */
     int64_t command_ms;   /* ?socket_timeout=SECONDS; -1: not given */
     int64_t connect_ms;   /* ?socket_connect_timeout=SECONDS; -1: not given */

@@ -1,61 +1,60 @@
-/* libflaskredis: for programs that talk to Redis through flaskredisd, the host's connection pooler.
- *
- * The daemon has one Unix socket for each config prefix (REDIS, CACHE, …) and speaks Redis' own
- * protocol on it. So any Redis client will do; this library says where the socket is. With hiredis:
+/* libflaskredis: Redis for C programs as Flask-Redis has it for Python's, through flaskredisd, the
+ * host's connection pooler.
  *
  *     #include <stdio.h>
  *     #include <flaskredis.h>
- *     #include <hiredis/hiredis.h>
  *
  *     int main(void)
  *     {
- *         char path[FLASK_REDIS_SOCKET_PATH_CAP];
- *         if (flask_redis_socket_path("CACHE", path, sizeof(path)) < 0) {
- *             return perror("CACHE"), 1;
+ *         FlaskApp *app = flask_app_new();
+ *         flask_app_config_from_env(app, NULL);
+ *         FlaskRedis *redis = flask_redis_new(app, NULL);
+ *         int64_t visits = 0;
+ *         FlaskRedisBytes who = {0};
+ *         if (redis == NULL || flask_redis_incr(redis, "visits", &visits) != FLASK_REDIS_OK ||
+ *             flask_redis_get(redis, "who", &who) >= FLASK_REDIS_ERROR) {
+ *             return fprintf(stderr, "%s\n", flask_redis_last_error()->text), 1;
  *         }
- *         redisContext *cache = redisConnectUnix(path);
- *         redisReply *reply = cache && !cache->err ? redisCommand(cache, "INCR visits") : NULL;
- *         printf("%lld visits\n", reply ? reply->integer : -1);
- *         freeReplyObject(reply);
- *         redisFree(cache);
+ *         printf("%lld visits by %s\n", (long long)visits, who.data ? who.data : "nobody known");
+ *         flask_redis_bytes_free(&who);
+ *         flask_redis_free(redis);
+ *         flask_app_free(app);
  *     }
  *
- * Compile with: cc visits.c $(pkg-config --cflags --libs flaskredis hiredis)
+ * Compile with: cc visits.c $(pkg-config --cflags --libs flaskredis)
  *
- * Nothing here prints, exits or keeps state; every call may be made from any thread, as long as no
- * other thread changes the environment meanwhile. */
+ * Three outcomes never share a value: a value (which may be empty), nil, and an error. Typed calls
+ * return the status and fill out-parameters; what they hand out is the caller's to free. Nothing
+ * here aborts, prints, exits, changes errno or needs a signal handler.
+ *
+ *     status.h     how calls end; the last error
+ *     bytes.h      bytes, arrays, lists
+ *     app.h        the application and its configuration
+ *     client.h     handles, options, providers
+ *     strings.h keys.h hashes.h lists.h sets.h scripting.h    typed commands
+ *     command.h    every command there is, by format, words or name
+ *     pipeline.h   pipelines, transactions, WATCH
+ *     pubsub.h     publish/subscribe
+ *     text.h       lets "text" stand where bytes are wanted
+ *     provider.h   not included here: for those who implement a provider */
 #ifndef FLASKREDIS_H
 #define FLASKREDIS_H
 
-#include <stddef.h>
-
+#include <flaskredis/app.h>
+#include <flaskredis/bytes.h>
+#include <flaskredis/client.h>
+#include <flaskredis/command.h>
+#include <flaskredis/hashes.h>
+#include <flaskredis/keys.h>
+#include <flaskredis/lists.h>
+#include <flaskredis/pipeline.h>
+#include <flaskredis/pubsub.h>
+#include <flaskredis/scripting.h>
+#include <flaskredis/sets.h>
+#include <flaskredis/status.h>
+#include <flaskredis/strings.h>
 #include <flaskredis/version.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* Room for every path flask_redis_socket_path can make: what a Unix socket address holds. */
-#define FLASK_REDIS_SOCKET_PATH_CAP 108
-
-/* Say which version of the library is running, as "0.1.0". It may be another than
- * FLASKREDIS_VERSION, the one the program was compiled with. The text is static. */
-const char *flask_redis_version(void);
-
-/* Write the path of a config prefix' socket: "/run/flaskredis/cache.sock" for "CACHE". The
- * directory is $FLASKREDIS_RUNTIME_DIR, or /run/flaskredis when that is unset or empty; the name is
- * the prefix in lower case. Whether a daemon listens there is not looked at.
- *
- * A prefix is a letter and up to 63 letters, digits or underscores more. cap is the size of path in
- * bytes; FLASK_REDIS_SOCKET_PATH_CAP always suffices.
- *
- * Returns the length of the path, which is NUL-terminated. On failure -1, with nothing written:
- * errno EINVAL, the prefix is not one (or NULL); ENAMETOOLONG, the path does not fit in cap, or
- * exceeds the 107 bytes a Unix socket address holds. */
-int flask_redis_socket_path(const char *prefix, char *path, size_t cap);
-
-#ifdef __cplusplus
-}
-#endif
+#include <flaskredis/text.h>
 
 #endif

@@ -58,7 +58,8 @@ settings() {
     echo "HARDENING_PROBED := $(hardening)"
     echo "LIBRARY_CFLAGS := $(pkg-config --cflags "${LIBEVENT[@]}")"
     echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih"
-    echo "TEST_LIBS := ${cunit:--lcunit} $(optional_libs hiredis) -lm"
+    echo "CLIENT_LIBS := $(pkg-config --libs hiredis) -lm"
+    echo "TEST_LIBS := ${cunit:--lcunit} -lm"
     echo "BENCH_LIBS := $(optional_libs hiredis) -lm"
     echo "VALGRIND := $(command -v valgrind || true)"
     echo "FUZZ_LIBRARY := $(fuzz_library | head -n 1)"
@@ -71,6 +72,8 @@ for library in "${LIBEVENT[@]}"; do
     need_library "$library" 2.1 libevent-dev
 done
 need_header ini.h libinih-dev
+need_library hiredis 0.14 libhiredis-dev
+need_header uthash.h uthash-dev
 
 mkdir -p "$(dirname "$OUT")"
 settings >"$OUT.new"

@@ -15,10 +15,10 @@ build    pkg-config        command:pkg-config
 build    libevent-dev      library:libevent_pthreads
 build    libinih-dev       header:ini.h
 build    uthash-dev        header:uthash.h
+build    libhiredis-dev    library:hiredis
 redis    redis-server      command:redis-server
 redis    redis-tools       command:redis-cli
 test     libcunit1-dev     header:CUnit/Basic.h
-test     libhiredis-dev    library:hiredis
 test     python3           command:python3
 test     python3-redis     python:redis
 test     procps            command:ps

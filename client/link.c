@@ -1,0 +1,490 @@
+/* The conversation on a socket.
+ *
+ *   commands --encode--> out --send--> (socket) --recv--> in --framer--> replies
+ *
+ * The socket blocks; its receive timeout is the longest wait, so an exchange costs two system
+ * calls. Only when the peer does not take all at once, which a long pipeline makes happen, are both
+ * directions served by turns: a peer that waits for its replies to be read must not be waited for.
+ *
+ * What is known when a connection breaks decides whether a command may be sent again:
+ *
+ *   not all was written           a command without its end is never executed
+ *   ECONNRESET on a Unix socket   the peer closed without reading all: the end of what was sent was
+ *                                 never read (unix_release_sock() in Linux sets it for this only)
+ *   anything else                 the peer may have read, and executed, everything
+ */
+#include "client/link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "client/blocking.h"
+#include "client/clock.h"
+#include "client/error.h"
+#include "client/reply.h"
+#include "common/resp.h"
+
+enum {
+    READ_STEP = 16 * 1024,
+    KEEP_MAX = 128 * 1024, /* a buffer that grew beyond is given back when it is empty */
+    HEAD_MAX = 24          /* "$" or "*", a number, CR LF */
+};
+
+struct buffer {
+    char *data;
+    size_t len, cap;
+};
+
+struct fr_link {
+    int fd;
+    bool is_local;
+    int timeout_ms; /* for each answer; -1: for ever */
+    int set_ms;     /* the socket's own, as it is set now */
+    struct buffer out;
+    struct buffer in;
+    size_t frame_at; /* in in: where the reply that comes next begins */
+    size_t seen;     /* in in: how far the framer has looked */
+    struct fr_reply framer;
+};
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static bool set_receive_timeout(struct fr_link *link, int ms)
+{
+    if (ms == link->set_ms) {
+        return true;
+    }
+    int usable = ms < 0 ? 0 : ms; /* the system's 0 is for ever */
+    struct timeval time = {usable / 1000, (usable % 1000) * 1000};
+    link->set_ms = ms;
+    return setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) == 0;
+}
+
+FlaskRedisStatus fr_link_open(int fd, bool is_local, int timeout_ms, struct fr_link **link)
+{
+    *link = calloc(1, sizeof(**link));
+    if (*link == NULL) {
+        close(fd);
+        return fr_fail_memory();
+    }
+    (*link)->fd = fd;
+    (*link)->is_local = is_local;
+    (*link)->timeout_ms = timeout_ms;
+    (*link)->set_ms = -2; /* unknown: whoever connected may have set one */
+    return FLASK_REDIS_OK;
+}
+
+void fr_link_forked(struct fr_link *link)
+{
+    if (link->fd >= 0) {
+        close(link->fd);
+        link->fd = -1;
+    }
+}
+
+void fr_link_close(struct fr_link *link)
+{
+    if (link != NULL) {
+        fr_link_forked(link);
+        free(link->out.data);
+        free(link->in.data);
+        free(link);
+    }
+}
+
+void fr_link_set_timeout(struct fr_link *link, int timeout_ms)
+{
+    link->timeout_ms = timeout_ms;
+}
+
+int fr_link_fileno(const struct fr_link *link)
+{
+    return link->fd;
+}
+
+bool fr_link_is_stale(const struct fr_link *link)
+{
+    char byte;
+    if (link->fd < 0 || link->frame_at < link->in.len) {
+        return true;
+    }
+    ssize_t got = recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* --- buffers ------------------------------------------------------------------------------------
+ */
+
+static bool reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->cap - buffer->len >= more) {
+        return true;
+    }
+    size_t cap = buffer->cap > 0 ? buffer->cap : READ_STEP;
+    while (cap - buffer->len < more) {
+        cap *= 2;
+    }
+    char *data = realloc(buffer->data, cap);
+    if (data == NULL) {
+        return false;
+    }
+    buffer->data = data;
+    buffer->cap = cap;
+    return true;
+}
+
+static void clear(struct buffer *buffer)
+{
+    buffer->len = 0;
+    if (buffer->cap > KEEP_MAX) {
+        free(buffer->data);
+        *buffer = (struct buffer){0};
+    }
+}
+
+static char *write_head(char *to, char type, size_t number)
+{
+    char digits[HEAD_MAX];
+    char *at = digits + sizeof(digits);
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    *to++ = type;
+    size_t len = (size_t)(digits + sizeof(digits) - at);
+    memcpy(to, at, len);
+    memcpy(to + len, "\r\n", 2);
+    return to + len + 2;
+}
+
+static bool encode(struct buffer *out, const FlaskRedisCommand *command)
+{
+    size_t room = HEAD_MAX;
+    for (size_t i = 0; i < command->argc; i++) {
+        room += HEAD_MAX + command->argv[i].len + 2;
+    }
+    if (!reserve(out, room)) {
+        return false;
+    }
+    char *to = write_head(out->data + out->len, '*', command->argc);
+    for (size_t i = 0; i < command->argc; i++) {
+        to = write_head(to, '$', command->argv[i].len);
+        if (command->argv[i].len > 0) {
+            memcpy(to, command->argv[i].data, command->argv[i].len);
+        }
+        to += command->argv[i].len;
+        memcpy(to, "\r\n", 2);
+        to += 2;
+    }
+    out->len = (size_t)(to - out->data);
+    return true;
+}
+
+/* --- receiving ----------------------------------------------------------------------------------
+ */
+
+/* Drop what was taken, so that the buffer does not grow with every reply. */
+static void compact(struct fr_link *link)
+{
+    if (link->frame_at == link->in.len) {
+        clear(&link->in);
+        link->frame_at = link->seen = 0;
+    } else if (link->frame_at > READ_STEP) {
+        memmove(link->in.data, link->in.data + link->frame_at, link->in.len - link->frame_at);
+        link->in.len -= link->frame_at;
+        link->seen -= link->frame_at;
+        link->frame_at = 0;
+    }
+}
+
+/* Make the next reply of what is there; *reply NULL: it is not complete. */
+static FlaskRedisStatus take_reply(struct fr_link *link, redisReply **reply)
+{
+    size_t taken = 0;
+    *reply = NULL;
+    if (link->seen == link->in.len) {
+        return FLASK_REDIS_OK;
+    }
+    enum fr_frame found =
+        fr_reply_scan(&link->framer, link->in.data + link->seen, link->in.len - link->seen, &taken);
+    link->seen += taken;
+    if (found == FR_FRAME_BROKEN) {
+        return flask_redis_fail(FLASK_REDIS_CONNECTION, true,
+                                "protocol error: what came is no reply of a Redis server");
+    }
+    if (found == FR_FRAME_MORE) {
+        return FLASK_REDIS_OK;
+    }
+    const char *frame = link->in.data + link->frame_at;
+    size_t len = link->seen - link->frame_at;
+    link->frame_at = link->seen;
+    return fr_reply_read(frame, len, reply);
+}
+
+enum got {
+    GOT_BYTES,
+    GOT_NOTHING, /* in time */
+    GOT_END      /* errno 0: an orderly one */
+};
+
+static enum got read_some(struct fr_link *link, int flags)
+{
+    compact(link);
+    if (!reserve(&link->in, READ_STEP)) {
+        errno = ENOMEM;
+        return GOT_END;
+    }
+    ssize_t got;
+    do {
+        got = recv(link->fd, link->in.data + link->in.len, link->in.cap - link->in.len, flags);
+    } while (got < 0 && errno == EINTR && (flags & MSG_DONTWAIT));
+    if (got > 0) {
+        link->in.len += (size_t)got;
+        return GOT_BYTES;
+    }
+    if (got == 0) {
+        errno = 0;
+        return GOT_END;
+    }
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? GOT_NOTHING : GOT_END;
+}
+
+/* --- an exchange --------------------------------------------------------------------------------
+ */
+
+struct exchange {
+    struct fr_link *link;
+    const FlaskRedisCommand *commands;
+    size_t count;
+    bool is_whole;
+    redisReply **replies;
+    size_t received;
+    size_t sent;      /* bytes of out */
+    int wait_ms;      /* for the next reply; -1: for ever */
+    int64_t since_ms; /* when the wait began, 0: not looked at yet */
+};
+
+/* What is waiting for its reply: as long as one command may take, or the longest of several. */
+static int longest_wait(const struct exchange *exchange)
+{
+    int longest = 0;
+    if (exchange->link->timeout_ms < 0) {
+        return -1;
+    }
+    for (size_t i = exchange->received; i < exchange->count; i++) {
+        int ms = fr_blocking_ms(&exchange->commands[i]);
+        if (ms < 0) {
+            return -1;
+        }
+        longest = ms > longest ? ms : longest;
+    }
+    return longest > INT32_MAX - exchange->link->timeout_ms ? -1
+                                                            : longest + exchange->link->timeout_ms;
+}
+
+static bool nothing_ran(const struct exchange *exchange, bool all_sent, bool last_unread)
+{
+    bool is_one = exchange->count == 1 || exchange->is_whole;
+    return (is_one && (!all_sent || last_unread)) || exchange->sent == 0;
+}
+
+static FlaskRedisStatus lost(const struct exchange *exchange, const char *doing, int reason)
+{
+    bool all_sent = exchange->sent == exchange->link->out.len;
+    bool unread = exchange->link->is_local && reason == ECONNRESET;
+    if (reason == ENOMEM) {
+        return flask_redis_fail(FLASK_REDIS_NO_MEMORY, exchange->sent > 0, "out of memory while %s",
+                                doing);
+    }
+    return flask_redis_fail(FLASK_REDIS_CONNECTION, !nothing_ran(exchange, all_sent, unread),
+                            "connection lost while %s: %s", doing,
+                            reason == 0 ? "closed by the other side" : strerror(reason));
+}
+
+static FlaskRedisStatus too_late(const struct exchange *exchange)
+{
+    bool all_sent = exchange->sent == exchange->link->out.len;
+    return flask_redis_fail(FLASK_REDIS_TIMEOUT, !nothing_ran(exchange, all_sent, false),
+                            "no answer within %d ms (socket_timeout)", exchange->wait_ms);
+}
+
+static bool is_over(struct exchange *exchange)
+{
+    if (exchange->wait_ms < 0) {
+        return false;
+    }
+    int64_t now = fr_now_ms();
+    if (exchange->since_ms == 0) {
+        exchange->since_ms = now;
+    }
+    return now - exchange->since_ms >= exchange->wait_ms;
+}
+
+static int time_left(struct exchange *exchange)
+{
+    if (exchange->wait_ms < 0) {
+        return -1;
+    }
+    return is_over(exchange) ? 0 : (int)(exchange->wait_ms - (fr_now_ms() - exchange->since_ms));
+}
+
+/* Take the replies that are there. */
+static FlaskRedisStatus take_replies(struct exchange *exchange)
+{
+    while (exchange->received < exchange->count) {
+        redisReply **reply = &exchange->replies[exchange->received];
+        FlaskRedisStatus status = take_reply(exchange->link, reply);
+        if (status != FLASK_REDIS_OK || *reply == NULL) {
+            return status;
+        }
+        exchange->received++;
+        exchange->since_ms = 0;
+    }
+    return FLASK_REDIS_OK;
+}
+
+/* The peer does not take more: read, so that it can go on, until it does. */
+static FlaskRedisStatus make_room(struct exchange *exchange)
+{
+    struct pollfd ready = {exchange->link->fd, POLLIN | POLLOUT, 0};
+    int left = time_left(exchange);
+    int got = poll(&ready, 1, left);
+    if ((got == 0 || left == 0) && is_over(exchange)) {
+        return too_late(exchange);
+    }
+    if (got > 0 && (ready.revents & (POLLIN | POLLHUP | POLLERR))) {
+        if (read_some(exchange->link, MSG_DONTWAIT) == GOT_END) {
+            return lost(exchange, "sending", errno);
+        }
+        return take_replies(exchange);
+    }
+    return FLASK_REDIS_OK;
+}
+
+/* A server that refuses a client says why and closes, before it reads anything. */
+static FlaskRedisStatus refused(struct exchange *exchange, int reason)
+{
+    if (exchange->sent == 0 && read_some(exchange->link, MSG_DONTWAIT) == GOT_BYTES &&
+        take_replies(exchange) == FLASK_REDIS_OK && exchange->received > 0 &&
+        exchange->replies[0]->type == REDIS_REPLY_ERROR) {
+        return fr_fail_reply(exchange->replies[0]);
+    }
+    return lost(exchange, "sending", reason);
+}
+
+static FlaskRedisStatus send_all(struct exchange *exchange)
+{
+    struct buffer *out = &exchange->link->out;
+    while (exchange->sent < out->len) {
+        ssize_t sent = send(exchange->link->fd, out->data + exchange->sent,
+                            out->len - exchange->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        FlaskRedisStatus status = FLASK_REDIS_OK;
+        if (sent >= 0) {
+            exchange->sent += (size_t)sent;
+            exchange->since_ms = 0;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            status = make_room(exchange);
+        } else if (errno != EINTR) {
+            status = refused(exchange, errno);
+        }
+        if (status != FLASK_REDIS_OK) {
+            return status;
+        }
+    }
+    return FLASK_REDIS_OK;
+}
+
+static FlaskRedisStatus receive_all(struct exchange *exchange)
+{
+    FlaskRedisStatus status = take_replies(exchange);
+    while (status == FLASK_REDIS_OK && exchange->received < exchange->count) {
+        if (!set_receive_timeout(exchange->link, exchange->wait_ms)) {
+            return lost(exchange, "receiving", errno);
+        }
+        size_t before = exchange->received;
+        enum got got = read_some(exchange->link, 0);
+        if (got == GOT_END) {
+            return lost(exchange, "receiving", errno);
+        }
+        if (got == GOT_NOTHING && errno != EINTR) {
+            return too_late(exchange);
+        }
+        status = take_replies(exchange);
+        if (status == FLASK_REDIS_OK && exchange->received == before && is_over(exchange)) {
+            return too_late(exchange);
+        }
+    }
+    return status;
+}
+
+FlaskRedisStatus fr_link_exchange(struct fr_link *link, const FlaskRedisCommand *commands,
+                                  size_t count, bool is_whole, redisReply **replies)
+{
+    struct exchange exchange = {.link = link,
+                                .commands = commands,
+                                .count = count,
+                                .is_whole = is_whole,
+                                .replies = replies};
+    clear(&link->out);
+    if (link->fd < 0) {
+        return flask_redis_fail(FLASK_REDIS_CONNECTION, false,
+                                "the connection belongs to the parent process");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!encode(&link->out, &commands[i])) {
+            return fr_fail_memory();
+        }
+    }
+    exchange.wait_ms = longest_wait(&exchange);
+    FlaskRedisStatus status = send_all(&exchange);
+    return status == FLASK_REDIS_OK ? receive_all(&exchange) : status;
+}
+
+/* --- one direction at a time
+ * ---------------------------------------------------------------------- */
+
+FlaskRedisStatus fr_link_send(struct fr_link *link, const FlaskRedisCommand *command)
+{
+    struct exchange exchange = {.link = link, .commands = command, .count = 0};
+    clear(&link->out);
+    if (link->fd < 0) {
+        return flask_redis_fail(FLASK_REDIS_CONNECTION, false,
+                                "the connection belongs to the parent process");
+    }
+    if (!encode(&link->out, command)) {
+        return fr_fail_memory();
+    }
+    exchange.wait_ms = link->timeout_ms;
+    return send_all(&exchange);
+}
+
+FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisReply **reply)
+{
+    struct exchange exchange = {.link = link, .wait_ms = timeout_ms};
+    for (;;) {
+        FlaskRedisStatus status = take_reply(link, reply);
+        if (status != FLASK_REDIS_OK || *reply != NULL) {
+            return status;
+        }
+        if (link->fd < 0) {
+            return flask_redis_fail(FLASK_REDIS_CONNECTION, false,
+                                    "the connection belongs to the parent process");
+        }
+        struct pollfd ready = {link->fd, POLLIN, 0};
+        int got = poll(&ready, 1, time_left(&exchange));
+        if (got > 0 && read_some(link, MSG_DONTWAIT) == GOT_END) {
+            return lost(&exchange, "receiving", errno);
+        }
+        if (got <= 0 && is_over(&exchange)) {
+            return FLASK_REDIS_OK;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+/* The default provider: the daemon's socket of the prefix, or the socket of a unix:// URL.
+ *
+ * A socket that is not there is UNAVAILABLE and not CONNECTION: nothing is broken, something was
+ * not started, and the text says what. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "client/error.h"
+#include "client/provider_parts.h"
+
+struct daemon_target {
+    struct fr_target target;
+    bool is_prefix; /* the daemon's own socket of a prefix, not one the URL names */
+};
+
+static FlaskRedisStatus prefix_socket(const FlaskRedisOptions *options,
+                                      struct daemon_target *daemon)
+{
+    char path[FLASK_REDIS_SOCKET_PATH_CAP];
+
+    if (flask_redis_socket_path(options->config_prefix, path, sizeof(path)) < 0) {
+        return flask_redis_fail(
+            FLASK_REDIS_DATA, false,
+            "the daemon's socket: the path is too long (FLASKREDIS_RUNTIME_DIR)");
+    }
+    daemon->is_prefix = true;
+    return fr_target_socket(path, options, &daemon->target);
+}
+
+static FlaskRedisStatus find_target(const char *url, const FlaskRedisOptions *options,
+                                    struct daemon_target *daemon)
+{
+    if (url == NULL) {
+        return prefix_socket(options, daemon);
+    }
+    FlaskRedisStatus status = fr_target_read(url, options, &daemon->target);
+    if (status == FLASK_REDIS_OK && daemon->target.url.scheme != FR_URL_UNIX) {
+        fr_target_finish(&daemon->target);
+        return flask_redis_fail(FLASK_REDIS_UNAVAILABLE, false,
+                                "pools on URLs of applications are not there");
+    }
+    return status;
+}
+
+static FlaskRedisStatus from_url(void *context, const char *url, const FlaskRedisOptions *options,
+                                 void **instance)
+{
+    (void)context;
+    struct daemon_target *daemon = calloc(1, sizeof(*daemon));
+    if (daemon == NULL) {
+        return fr_fail_memory();
+    }
+    FlaskRedisStatus status = find_target(url, options, daemon);
+    if (status != FLASK_REDIS_OK) {
+        free(daemon);
+        return status;
+    }
+    *instance = daemon;
+    return FLASK_REDIS_OK;
+}
+
+static FlaskRedisStatus not_there(const struct daemon_target *daemon, int reason)
+{
+    const char *path = daemon->target.url.path;
+    return flask_redis_fail(
+        FLASK_REDIS_UNAVAILABLE, false,
+        "no daemon at %s: %s (start it with \"systemctl start flaskredisd\", or "
+        "\"flaskredisd -c FILE\" with a section of this prefix)",
+        path, strerror(reason));
+}
+
+static FlaskRedisStatus open_session(void *instance, void **session)
+{
+    const struct daemon_target *daemon = instance;
+    const struct fr_target *target = &daemon->target;
+    struct fr_link *link = NULL;
+
+    FlaskRedisStatus status =
+        fr_connect_unix(target->url.path, target->connect_ms, target->timeout_ms, &link);
+    if (status == FLASK_REDIS_CONNECTION && daemon->is_prefix &&
+        (errno == ENOENT || errno == ECONNREFUSED)) {
+        return not_there(daemon, errno);
+    }
+    if (status == FLASK_REDIS_OK) {
+        status = fr_handshake(link, target);
+    }
+    *session = link;
+    return status;
+}
+
+static void close_instance(void *instance)
+{
+    struct daemon_target *daemon = instance;
+    fr_target_finish(&daemon->target);
+    free(daemon);
+}
+
+static const FlaskRedisProvider daemon_provider = {
+    .size = sizeof(FlaskRedisProvider),
+    .name = "daemon",
+    .from_url = from_url,
+    .connect = open_session,
+    .execute = fr_row_execute,
+    .execute_batch = fr_row_execute_batch,
+    .send = fr_row_send,
+    .receive = fr_row_receive,
+    .fileno = fr_row_fileno,
+    .forked = fr_row_forked,
+    .disconnect = fr_row_disconnect,
+    .close = close_instance,
+};
+
+const FlaskRedisProvider *flask_redis_daemon_provider(void)
+{
+    return &daemon_provider;
+}
