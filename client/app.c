@@ -34,8 +34,7 @@ static FlaskApp *apps;
 
 extern char **environ;
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 FlaskApp *flask_app_new(void)
 {
@@ -97,8 +96,7 @@ void flask_app_free(FlaskApp *app)
     free(app);
 }
 
-/* --- configuration ------------------------------------------------------------------------------
- */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 static struct setting **find(FlaskApp *app, const char *key)
 {
@@ -224,8 +222,7 @@ FlaskRedisStatus flask_app_config_from_file(FlaskApp *app, const char *path)
     return fr_config_file_read(path, set_line, app);
 }
 
-/* --- extensions ---------------------------------------------------------------------------------
- */
+/* --- extensions ------------------------------------------------------------------------------- */
 
 static struct extension *find_extension(FlaskApp *app, const char *name)
 {

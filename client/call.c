@@ -16,8 +16,7 @@ enum {
     WORDS_KEPT = 32 /* on the stack */
 };
 
-/* --- again
- * ---------------------------------------------------------------------------------------- */
+/* --- again ------------------------------------------------------------------------------------ */
 
 static void sleep_ms(int ms)
 {
@@ -55,8 +54,7 @@ bool fr_retry_again(struct fr_retry *retry, const struct fr_engine *engine, Flas
            is_patient(retry, engine);
 }
 
-/* --- sessions
- * ------------------------------------------------------------------------------------- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 void fr_replies_clear(redisReply **replies, size_t count)
 {
@@ -120,8 +118,7 @@ FlaskRedisStatus fr_run(FlaskRedis *redis, const FlaskRedisCommand *command, red
     return status;
 }
 
-/* --- typed calls
- * ---------------------------------------------------------------------------------- */
+/* --- typed calls ------------------------------------------------------------------------------ */
 
 static bool is_queued(FlaskRedis *redis, const redisReply *reply)
 {
@@ -199,8 +196,7 @@ FlaskRedisStatus fr_ask_list(FlaskRedis *redis, const struct fr_result *result, 
     return status;
 }
 
-/* --- words
- * ---------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 FlaskRedisBytes fr_int_word(int64_t number, char text[24])
 {

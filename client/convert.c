@@ -37,8 +37,7 @@ static FlaskRedisBytes take(redisReply *reply)
     return bytes;
 }
 
-/* --- single values
- * -------------------------------------------------------------------------------- */
+/* --- single values ---------------------------------------------------------------------------- */
 
 static FlaskRedisStatus to_ok(redisReply *reply, void *out)
 {
@@ -105,8 +104,7 @@ static FlaskRedisStatus to_double(redisReply *reply, void *out)
     return FLASK_REDIS_OK;
 }
 
-/* --- several
- * -------------------------------------------------------------------------------------- */
+/* --- several ---------------------------------------------------------------------------------- */
 
 static FlaskRedisStatus to_array_or_nil(redisReply *reply, void *out)
 {

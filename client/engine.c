@@ -11,8 +11,7 @@
 #include "client/options.h"
 #include "client/provider_parts.h"
 
-/* --- tables -------------------------------------------------------------------------------------
- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* The rows up to here existed in the first version of the table. */
 #define SIZE_LEAST (offsetof(FlaskRedisProvider, execute) + sizeof(void *))
@@ -34,8 +33,7 @@ FlaskRedisStatus fr_provider_check(const FlaskRedisProvider *provider)
     return FLASK_REDIS_OK;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static bool init_lock(struct fr_engine *engine)
 {
@@ -129,8 +127,7 @@ void fr_engine_release(struct fr_engine *engine)
     }
 }
 
-/* --- running ------------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static FlaskRedisStatus run_terminated(struct fr_session *session, const FlaskRedisCommand *command,
                                        redisReply **reply)

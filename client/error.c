@@ -27,8 +27,7 @@ struct last_error {
 
 static _Thread_local struct last_error last = {.seen = {.code = "", .text = ""}};
 
-/* --- statuses -----------------------------------------------------------------------------------
- */
+/* --- statuses --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -82,8 +81,7 @@ bool flask_redis_status_is(FlaskRedisStatus status, FlaskRedisStatus kind)
     return status == kind;
 }
 
-/* --- the last error -----------------------------------------------------------------------------
- */
+/* --- the last error --------------------------------------------------------------------------- */
 
 static pthread_key_t thread_end;
 static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
@@ -213,8 +211,7 @@ const FlaskRedisError *flask_redis_last_error(void)
     return &last.seen;
 }
 
-/* --- the server's errors ------------------------------------------------------------------------
- */
+/* --- the server's errors ---------------------------------------------------------------------- */
 
 /* redis-py's EXCEPTION_CLASSES, and the daemon's own words. */
 static const struct {
@@ -270,8 +267,7 @@ FlaskRedisStatus fr_fail_reply(const redisReply *reply)
     return status;
 }
 
-/* --- the log ------------------------------------------------------------------------------------
- */
+/* --- the log ---------------------------------------------------------------------------------- */
 
 static FlaskRedisLog *program_log;
 static void *program_log_data;

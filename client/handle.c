@@ -19,8 +19,7 @@ enum {
 
 static const char default_prefix[] = "REDIS";
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static FlaskRedis *make(const FlaskRedisProvider *provider)
 {
@@ -81,8 +80,7 @@ FlaskRedis *flask_redis_new(FlaskApp *app, const FlaskRedisOptions *options)
     return flask_redis_from_custom_provider(flask_redis_daemon_provider(), app, options);
 }
 
-/* --- an application
- * ------------------------------------------------------------------------------- */
+/* --- an application --------------------------------------------------------------------------- */
 
 /* The prefix as a name of the daemon's, in lower case; DATA: it is none. */
 static FlaskRedisStatus lower_case(const char *prefix, char name[KEY_CAP])

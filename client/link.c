@@ -54,8 +54,7 @@ struct fr_link {
     struct fr_reply framer;
 };
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static bool set_receive_timeout(struct fr_link *link, int ms)
 {
@@ -120,8 +119,7 @@ bool fr_link_is_stale(const struct fr_link *link)
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-/* --- buffers ------------------------------------------------------------------------------------
- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 
 static bool reserve(struct buffer *buffer, size_t more)
 {
@@ -188,8 +186,7 @@ static bool encode(struct buffer *out, const FlaskRedisCommand *command)
     return true;
 }
 
-/* --- receiving ----------------------------------------------------------------------------------
- */
+/* --- receiving -------------------------------------------------------------------------------- */
 
 /* Drop what was taken, so that the buffer does not grow with every reply. */
 static void compact(struct fr_link *link)
@@ -257,8 +254,7 @@ static enum got read_some(struct fr_link *link, int flags)
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? GOT_NOTHING : GOT_END;
 }
 
-/* --- an exchange --------------------------------------------------------------------------------
- */
+/* --- an exchange ------------------------------------------------------------------------------ */
 
 struct exchange {
     struct fr_link *link;
@@ -448,8 +444,7 @@ FlaskRedisStatus fr_link_exchange(struct fr_link *link, const FlaskRedisCommand 
     return status == FLASK_REDIS_OK ? receive_all(&exchange) : status;
 }
 
-/* --- one direction at a time
- * ---------------------------------------------------------------------- */
+/* --- one direction at a time ------------------------------------------------------------------ */
 
 FlaskRedisStatus fr_link_send(struct fr_link *link, const FlaskRedisCommand *command)
 {

@@ -77,8 +77,7 @@ FlaskRedisStatus flask_redis_ltrim(FlaskRedis *redis, FlaskRedisBytes key, int64
     return FR_ASK(redis, &fr_ok, NULL, FR_WORD("LTRIM"), key, FR_INT(start), FR_INT(stop));
 }
 
-/* --- sides
- * ---------------------------------------------------------------------------------------- */
+/* --- sides ------------------------------------------------------------------------------------ */
 
 static FlaskRedisBytes side_word(FlaskRedisSide side)
 {
@@ -100,8 +99,7 @@ FlaskRedisStatus flask_redis_lmove(FlaskRedis *redis, FlaskRedisBytes source,
                   side_word(to));
 }
 
-/* --- waiting
- * -------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static FlaskRedisStatus check_timeout(double timeout)
 {

@@ -39,8 +39,7 @@ struct fr_pin {
 
 static _Thread_local struct fr_pin *pins;
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct fr_pin *fr_pin_find(const FlaskRedis *redis)
 {
@@ -110,8 +109,7 @@ static FlaskRedisStatus begin(FlaskRedis *redis, struct fr_pin **made)
     return FLASK_REDIS_OK;
 }
 
-/* --- commands -----------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static FlaskRedisStatus lost(const struct fr_pin *pin)
 {
@@ -202,8 +200,7 @@ static FlaskRedisStatus watch(struct fr_pin *pin, const FlaskRedisList *keys, bo
     return status;
 }
 
-/* --- calls, with errno left alone
- * ------------------------------------------------------------------ */
+/* --- calls, with errno left alone ------------------------------------------------------------- */
 
 static FlaskRedisStatus do_watch(FlaskRedis *redis, const FlaskRedisList *keys)
 {

@@ -10,8 +10,7 @@
 #include "client/guard.h"
 #include "client/words.h"
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 FlaskRedisPipeline *flask_redis_pipeline(FlaskRedis *redis, bool transaction)
 {
@@ -111,8 +110,7 @@ void flask_redis_pipeline_raise_on_error(FlaskRedisPipeline *pipe, bool raise)
     pipe->raises = raise;
 }
 
-/* --- commands -----------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static FlaskRedisStatus add(FlaskRedisPipeline *pipe, const FlaskRedisCommand *command)
 {
@@ -175,8 +173,7 @@ FlaskRedisStatus flask_redis_pipeline_call(FlaskRedisPipeline *pipe, const char 
     return status;
 }
 
-/* --- watching -----------------------------------------------------------------------------------
- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 /* The first WATCH opens the session, and may do so again when it provably did not run. */
 static FlaskRedisStatus watch_first(FlaskRedisPipeline *pipe, const FlaskRedisCommand *command)

@@ -13,8 +13,7 @@
 #include "client/call.h"
 #include "client/error.h"
 
-/* --- results
- * -------------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static FlaskRedisStatus fail_command(const FlaskRedisPipeline *pipe, size_t i,
                                      const redisReply *error)
@@ -112,8 +111,7 @@ static FlaskRedisStatus make_result(const FlaskRedisPipeline *pipe, bool is_tran
     return status;
 }
 
-/* --- sending
- * -------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 /* A connection lost while watching is WATCH, unless EXEC may have arrived: trying again would
  * execute it twice. */
@@ -200,8 +198,7 @@ FlaskRedisStatus flask_redis_pipeline_execute(FlaskRedisPipeline *pipe, redisRep
     return status;
 }
 
-/* --- transaction()
- * -------------------------------------------------------------------------------- */
+/* --- transaction() ---------------------------------------------------------------------------- */
 
 static FlaskRedisStatus try_once(FlaskRedisPipeline *pipe, FlaskRedisTransaction *callback,
                                  void *user_data, const FlaskRedisList *keys, redisReply **replies)

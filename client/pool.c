@@ -8,8 +8,7 @@
 #include "client/clock.h"
 #include "client/error.h"
 
-/* --- lists, with the lock held
- * -------------------------------------------------------------------- */
+/* --- lists, with the lock held ---------------------------------------------------------------- */
 
 static void link_session(struct fr_engine *engine, struct fr_session *session)
 {
@@ -47,8 +46,7 @@ static void uncount(struct fr_engine *engine)
     }
 }
 
-/* --- opening and ending
- * --------------------------------------------------------------------------- */
+/* --- opening and ending ----------------------------------------------------------------------- */
 
 static FlaskRedisStatus open_session(struct fr_engine *engine, bool is_counted,
                                      struct fr_session **made)
@@ -121,8 +119,7 @@ FlaskRedisStatus fr_session_open(struct fr_engine *engine, struct fr_session **s
     return open_session(engine, false, session);
 }
 
-/* --- taking
- * --------------------------------------------------------------------------------------- */
+/* --- taking ----------------------------------------------------------------------------------- */
 
 static struct timespec time_of(int64_t ms)
 {
@@ -216,8 +213,7 @@ FlaskRedisStatus fr_session_take(struct fr_engine *engine, int64_t deadline_ms,
     return status;
 }
 
-/* --- fork
- * ----------------------------------------------------------------------------------------- */
+/* --- fork ------------------------------------------------------------------------------------- */
 
 /* Of the sessions in use, those of other threads have no one to give them back any more, and this
  * thread's own are dropped when it is done. What a provider keeps in memory only may stay idle. */

@@ -21,8 +21,7 @@ bool fr_provider_is_ours(const FlaskRedisProvider *provider)
     return provider == flask_redis_daemon_provider() || provider == flask_redis_direct_provider();
 }
 
-/* --- connecting
- * ----------------------------------------------------------------------------------- */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 static void limit_sending(int fd, int ms)
 {
@@ -70,8 +69,7 @@ FlaskRedisStatus fr_connect_unix(const char *path, int connect_ms, int timeout_m
     return fr_link_open(fd, true, timeout_ms, link);
 }
 
-/* --- handshake
- * ------------------------------------------------------------------------------------ */
+/* --- handshake -------------------------------------------------------------------------------- */
 
 struct step {
     FlaskRedisBytes words[3];
@@ -149,8 +147,7 @@ FlaskRedisStatus fr_handshake(struct fr_link *link, const struct fr_target *targ
     return FLASK_REDIS_OK;
 }
 
-/* --- rows
- * ----------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 FlaskRedisStatus fr_row_execute(void *session, const FlaskRedisCommand *command, redisReply **reply)
 {

@@ -24,8 +24,7 @@ static const FlaskRedisBytes subscribe_words[FR_KINDS] = {
 static const FlaskRedisBytes unsubscribe_words[FR_KINDS] = {
     {"UNSUBSCRIBE", 11}, {"PUNSUBSCRIBE", 12}, {"SUNSUBSCRIBE", 12}};
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 FlaskRedisPubSub *flask_redis_pubsub(FlaskRedis *redis)
 {
@@ -91,8 +90,7 @@ int flask_redis_pubsub_fileno(const FlaskRedisPubSub *pubsub)
                : -1;
 }
 
-/* --- the tables
- * ----------------------------------------------------------------------------------- */
+/* --- the tables ------------------------------------------------------------------------------- */
 
 struct fr_subscription *fr_pubsub_find(const FlaskRedisPubSub *pubsub, enum fr_kind kind,
                                        FlaskRedisBytes name)
@@ -137,8 +135,7 @@ void fr_pubsub_left(FlaskRedisPubSub *pubsub, enum fr_kind kind, FlaskRedisBytes
     }
 }
 
-/* --- sending
- * -------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 void fr_pubsub_disconnect(FlaskRedisPubSub *pubsub)
 {
@@ -206,8 +203,7 @@ static FlaskRedisStatus subscribe_again(FlaskRedisPubSub *pubsub)
     return status;
 }
 
-/* --- connecting
- * ----------------------------------------------------------------------------------- */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 static void pause_until(int64_t until_ms)
 {
@@ -238,8 +234,7 @@ FlaskRedisStatus fr_pubsub_connect(FlaskRedisPubSub *pubsub, int64_t until_ms)
     return FLASK_REDIS_OK;
 }
 
-/* --- subscribing
- * ---------------------------------------------------------------------------------- */
+/* --- subscribing ------------------------------------------------------------------------------ */
 
 /* What cannot be sent now is sent when the connection is made: the tables know. */
 static FlaskRedisStatus send_or_connect(FlaskRedisPubSub *pubsub, FlaskRedisBytes word,
@@ -296,8 +291,7 @@ FlaskRedisStatus flask_redis_ssubscribe(FlaskRedisPubSub *pubsub, FlaskRedisList
     return subscribe(pubsub, FR_SHARD, &channels, handler, user_data);
 }
 
-/* --- unsubscribing
- * -------------------------------------------------------------------------------- */
+/* --- unsubscribing ---------------------------------------------------------------------------- */
 
 static void mark_leaving(FlaskRedisPubSub *pubsub, enum fr_kind kind, const FlaskRedisList *names)
 {

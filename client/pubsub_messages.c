@@ -33,8 +33,7 @@ static const struct form {
     {"sunsubscribe", FLASK_REDIS_SUNSUBSCRIBE, CONFIRMATION, FR_SHARD, true, 3},
 };
 
-/* --- reading
- * -------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static FlaskRedisBytes bytes_of(const redisReply *reply)
 {
@@ -86,8 +85,7 @@ static void read_message(const struct form *form, const redisReply *reply,
     message->data = bytes_of(reply->element[form->elements - 1]);
 }
 
-/* --- deciding
- * ------------------------------------------------------------------------------------- */
+/* --- deciding --------------------------------------------------------------------------------- */
 
 /* Returns whether it is to be handed out; otherwise it was taken care of. */
 static bool settle_confirmation(FlaskRedisPubSub *pubsub, const struct form *form,
@@ -146,8 +144,7 @@ static FlaskRedisStatus settle(FlaskRedisPubSub *pubsub, const redisReply *reply
     return was_handled ? FLASK_REDIS_NIL : FLASK_REDIS_QUEUED;
 }
 
-/* --- waiting
- * -------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static int time_left(int64_t deadline_ms)
 {

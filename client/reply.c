@@ -14,8 +14,7 @@ enum {
     DEPTH_MAX = 32
 };
 
-/* --- single values ------------------------------------------------------------------------------
- */
+/* --- single values ---------------------------------------------------------------------------- */
 
 static redisReply *make(int type)
 {
@@ -100,8 +99,7 @@ void flask_redis_reply_free(redisReply *reply)
     }
 }
 
-/* --- frames -------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 /* The rest of a frame. The framer has seen to it that every line has its end and every bulk its
  * bytes, so nothing here looks beyond. */

@@ -115,8 +115,7 @@ void flask_redis_scan_free(FlaskRedisScan *scan)
     }
 }
 
-/* --- pages
- * ---------------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 static size_t write_command(const FlaskRedisScan *scan, char number[24], FlaskRedisBytes *words)
 {

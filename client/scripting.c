@@ -63,8 +63,7 @@ FlaskRedisStatus flask_redis_script_load(FlaskRedis *redis, FlaskRedisBytes scri
     return FR_ASK(redis, &fr_bytes, sha, FR_WORD("SCRIPT"), FR_WORD("LOAD"), script);
 }
 
-/* --- registered
- * ------------------------------------------------------------------------------------ */
+/* --- registered ------------------------------------------------------------------------------- */
 
 FlaskRedisScript *flask_redis_register_script(FlaskRedis *redis, FlaskRedisBytes text)
 {

@@ -125,8 +125,7 @@ FlaskRedisStatus flask_redis_zincrby(FlaskRedis *redis, FlaskRedisBytes key, dou
     return FR_ASK(redis, &fr_double, score, FR_WORD("ZINCRBY"), key, FR_DOUBLE(amount), member);
 }
 
-/* --- ZADD
- * ----------------------------------------------------------------------------------------- */
+/* --- ZADD ------------------------------------------------------------------------------------- */
 
 FlaskRedisStatus flask_redis_zadd(FlaskRedis *redis, FlaskRedisBytes key, double score,
                                   FlaskRedisBytes member, int64_t *added)

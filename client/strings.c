@@ -105,8 +105,7 @@ FlaskRedisStatus flask_redis_mset(FlaskRedis *redis, FlaskRedisList keys_and_val
     return FR_ASK_LIST(redis, &fr_ok, NULL, &keys_and_values, FR_WORD("MSET"));
 }
 
-/* --- options
- * -------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 /* A time of SET or GETEX, and the word before it. */
 struct expiry {
@@ -230,8 +229,7 @@ FlaskRedisStatus flask_redis_getex(FlaskRedis *redis, FlaskRedisBytes key,
                   FR_INT(times[0].value));
 }
 
-/* --- items
- * ---------------------------------------------------------------------------------------- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 FlaskRedisStatus flask_redis_getitem(FlaskRedis *redis, FlaskRedisBytes key, FlaskRedisBytes *value)
 {

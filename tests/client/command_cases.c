@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- strings
- * -------------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static void set_and_get(void)
 {
@@ -214,8 +213,7 @@ static void items(void)
     EXPECT(!is_there);
 }
 
-/* --- keys
- * ----------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static void keys(void)
 {
@@ -316,8 +314,7 @@ static void scans(void)
     flask_redis_scan_free(scan);
 }
 
-/* --- hashes, lists, sets
- * -------------------------------------------------------------------------- */
+/* --- hashes, lists, sets ---------------------------------------------------------------------- */
 
 static void hashes(void)
 {
@@ -517,66 +514,6 @@ static void zadd_options(void)
     EXPECT_NUMBER(count, 1);
 }
 
-/* --- scripts
- * -------------------------------------------------------------------------------------- */
-
-static void scripts(void)
-{
-    struct fixture *fixture = fixture_open();
-    FlaskRedis *redis = fixture->redis;
-    FlaskRedisBytes sha;
-    redisReply *reply = flask_redis_eval(redis, "return {KEYS[1], ARGV[1]}", "k", "a");
-    EXPECT(reply != NULL && reply->elements == 2);
-    EXPECT(strcmp(reply->element[1]->str, "a") == 0);
-    flask_redis_reply_free(reply);
-    OK(flask_redis_script_load(redis, "return 7", &sha));
-    EXPECT_NUMBER(sha.len, 40);
-    reply = flask_redis_evalsha(redis, sha, FLASK_REDIS_NONE, FLASK_REDIS_NONE);
-    EXPECT(reply != NULL && reply->integer == 7);
-    flask_redis_reply_free(reply);
-    flask_redis_bytes_free(&sha);
-    reply = flask_redis_evalsha(redis, "0000000000000000000000000000000000000000", FLASK_REDIS_NONE,
-                                FLASK_REDIS_NONE);
-    EXPECT(reply != NULL && reply->type == REDIS_REPLY_ERROR);
-    EXPECT_NUMBER(flask_redis_last_error()->status, FLASK_REDIS_NO_SCRIPT);
-    flask_redis_reply_free(reply);
-}
-
-static void registered_scripts_come_back(void)
-{
-    struct fixture *fixture = fixture_open();
-    FlaskRedisScript *script = flask_redis_register_script(
-        fixture->redis, "return redis.call('INCRBY', KEYS[1], ARGV[1])");
-    EXPECT(script != NULL);
-    EXPECT_NUMBER(server_calls(fixture->server, "script|load"), 0);
-    for (int i = 1; i <= 4; i++) {
-        redisReply *reply = flask_redis_script_call(script, "n", "2");
-        EXPECT(reply != NULL);
-        EXPECT_NUMBER(reply->integer, 2 * i);
-        flask_redis_reply_free(reply);
-        if (i == 2) {
-            server_ask(fixture->server, "SCRIPT FLUSH");
-        }
-    }
-    EXPECT_NUMBER(server_calls(fixture->server, "eval"), 1);
-    flask_redis_script_free(script);
-}
-
-static void mistakes_are_the_servers(void)
-{
-    FlaskRedis *redis = fixture_open()->redis;
-    int64_t number = 5;
-    OK(flask_redis_rpush(redis, "l", "a", NULL));
-    STATUS(flask_redis_incr(redis, "l", &number), FLASK_REDIS_RESPONSE);
-    EXPECT_NUMBER(number, 0);
-    const FlaskRedisError *error = flask_redis_last_error();
-    EXPECT(strcmp(error->code, "WRONGTYPE") == 0);
-    EXPECT_HAS(error->text, "WRONGTYPE Operation against a key");
-    EXPECT(!error->maybe_executed);
-    OK(flask_redis_incr(redis, "n", &number));
-    EXPECT_NUMBER(number, 1);
-}
-
 static const struct test_case cases[] = {
     {"set and get; a missing key is NIL, an empty value is none", set_and_get},
     {"keys, values, members and fields may hold any bytes", binary_everywhere},
@@ -598,9 +535,6 @@ static const struct test_case cases[] = {
     {"sets", sets},
     {"sorted sets", sorted_sets},
     {"ZADD's options", zadd_options},
-    {"eval, evalsha, script_load", scripts},
-    {"a registered script comes back after SCRIPT FLUSH", registered_scripts_come_back},
-    {"a mistake is the server's error, with its code word", mistakes_are_the_servers},
 };
 
 const struct case_table command_cases = {cases, sizeof(cases) / sizeof(cases[0])};
