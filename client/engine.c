@@ -61,6 +61,21 @@ static void set_options(struct fr_engine *engine, const FlaskRedisOptions *optio
     engine->retry_on_timeout = options->retry_on_timeout;
 }
 
+/* What the URL says of times the engine keeps itself. A URL that is bad is the provider's to
+ * refuse. */
+static void set_times_of_url(struct fr_engine *engine, const char *url,
+                             const FlaskRedisOptions *options)
+{
+    struct fr_target target;
+    if (url != NULL && engine->is_ours && fr_target_read(url, options, &target) == FLASK_REDIS_OK) {
+        engine->connect_ms = target.connect_ms;
+        if (target.url.heartbeat_ms >= 0) {
+            engine->health_ms = (int)target.url.heartbeat_ms;
+        }
+        fr_target_finish(&target);
+    }
+}
+
 static FlaskRedisStatus make_instance(struct fr_engine *engine, const char *url,
                                       const FlaskRedisOptions *options)
 {
@@ -86,6 +101,7 @@ FlaskRedisStatus fr_engine_new(const FlaskRedisProvider *provider, const char *u
     atomic_init(&engine->holders, 1);
     atomic_init(&engine->was_connected, false);
     set_options(engine, options);
+    set_times_of_url(engine, url, options);
     FlaskRedisStatus status = make_instance(engine, url, options);
     if (status != FLASK_REDIS_OK) {
         pthread_cond_destroy(&engine->returned);

@@ -223,6 +223,15 @@ void daemon_stop(struct daemon *pooler)
     }
 }
 
+void daemon_restart(struct daemon *pooler)
+{
+    struct starting starting = {pooler, "[REDIS]"};
+    launch(pooler);
+    if (!wait_until(is_ready_or_ended, &starting, patience_ms()) || pooler->process.pid == 0) {
+        FAIL("the daemon does not start again");
+    }
+}
+
 struct client *daemon_client(const struct daemon *pooler, const char *prefix)
 {
     return client_connect(daemon_address(pooler, prefix));

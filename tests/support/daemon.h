@@ -34,6 +34,9 @@ struct daemon *daemon_start_redis(const char *url, const char *settings);
 /* SIGTERM, wait, expect exit status 0. Also done when the case ends. */
 void daemon_stop(struct daemon *pooler);
 
+/* Start it again with its configuration, after daemon_stop, and wait until REDIS accepts. */
+void daemon_restart(struct daemon *pooler);
+
 /* The address of a prefix' socket for client_connect; prefix in lower case. */
 char *daemon_address(const struct daemon *pooler, const char *prefix);
 
