@@ -169,20 +169,23 @@ $(eval $(call archive,client,$(call pie,$(CLIENT_SRC))))
 $(eval $(call archive,support,$(call pie,$(SUPPORT_SRC))))
 $(eval $(call archive,common-pic,$(call pic,$(COMMON_SRC))))
 
+comma := ,
 LINK = $(CC) -pie $(ALL_LDFLAGS) -o $@
 
 $(DAEMON): $(O)/pie/daemon/main.o $(O)/daemon.a $(O)/common.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $^ $(DAEMON_LIBS)
 
+# Its own allocator stands between the library and the C library's.
+$(O)/tests/client/test_no_memory: private LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup strndup)
 TEST_ARCHIVES := $(addprefix $(O)/,support.a daemon.a client.a common.a)
 $(UNIT) $(INTEGRATION) $(STRESS): $(O)/%: $(O)/pie/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $^ $(TEST_LIBS) $(CLIENT_LIBS) $(DAEMON_LIBS)
 
-$(BENCH): $(O)/%: $(O)/pie/%.o $(O)/common.a
+$(BENCH): $(O)/%: $(O)/pie/%.o $(O)/client.a $(O)/common.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(LINK) $^ $(BENCH_LIBS)
+	$(call say,LD,$@)$(LINK) $^ $(BENCH_LIBS) $(CLIENT_LIBS)
 
 .PHONY: library
 library: $(SHARED) $(STATIC) $(PC)

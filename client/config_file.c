@@ -106,7 +106,7 @@ FlaskRedisStatus fr_config_file_read(const char *path, fr_config_line *line, voi
 {
     char *text = NULL;
     FlaskRedisStatus status = slurp(path, &text);
-    if (status != FLASK_REDIS_OK) {
+    if (status != FLASK_REDIS_OK || text == NULL) {
         return status;
     }
     char *copy = strdup(text);

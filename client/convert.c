@@ -162,6 +162,7 @@ static FlaskRedisStatus to_scores(redisReply *reply, void *out)
 
     FlaskRedisStatus status = to_pairs(reply, &pairs);
     if (status != FLASK_REDIS_OK || pairs.count == 0) {
+        flask_redis_pairs_free(&pairs);
         return status;
     }
     scores->items = calloc(pairs.count, sizeof(*scores->items));

@@ -50,7 +50,7 @@ struct fr_engine {
 
 /* Make the engine of a handle, held once. provider must be complete (fr_provider_check). */
 FlaskRedisStatus fr_engine_new(const FlaskRedisProvider *provider, const char *url,
-                               const FlaskRedisOptions *options, struct fr_engine **engine);
+                               const FlaskRedisOptions *options, struct fr_engine **made);
 
 /* Use it, and stop using it; the last one to stop ends the sessions and frees it. NULL is fine. */
 void fr_engine_hold(struct fr_engine *engine);

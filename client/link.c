@@ -8,10 +8,9 @@
  *
  * What is known when a connection breaks decides whether a command may be sent again:
  *
- *   not all was written           a command without its end is never executed
- *   ECONNRESET on a Unix socket   the peer closed without reading all: the end of what was sent was
- *                                 never read (unix_release_sock() in Linux sets it for this only)
- *   anything else                 the peer may have read, and executed, everything
+ *   not all was written   a command without its end is never executed
+ *   anything else         the peer may have read, and executed, everything; ECONNRESET proves
+ *                         nothing, for bytes may be looked at without being taken (MSG_PEEK)
  */
 #include "client/link.h"
 
@@ -44,7 +43,6 @@ struct buffer {
 
 struct fr_link {
     int fd;
-    bool is_local;
     int timeout_ms; /* for each answer; -1: for ever */
     int set_ms;     /* the socket's own, as it is set now */
     struct buffer out;
@@ -67,7 +65,7 @@ static bool set_receive_timeout(struct fr_link *link, int ms)
     return setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) == 0;
 }
 
-FlaskRedisStatus fr_link_open(int fd, bool is_local, int timeout_ms, struct fr_link **link)
+FlaskRedisStatus fr_link_open(int fd, int timeout_ms, struct fr_link **link)
 {
     *link = calloc(1, sizeof(**link));
     if (*link == NULL) {
@@ -75,7 +73,6 @@ FlaskRedisStatus fr_link_open(int fd, bool is_local, int timeout_ms, struct fr_l
         return fr_fail_memory();
     }
     (*link)->fd = fd;
-    (*link)->is_local = is_local;
     (*link)->timeout_ms = timeout_ms;
     (*link)->set_ms = -2; /* unknown: whoever connected may have set one */
     return FLASK_REDIS_OK;
@@ -286,29 +283,27 @@ static int longest_wait(const struct exchange *exchange)
                                                             : longest + exchange->link->timeout_ms;
 }
 
-static bool nothing_ran(const struct exchange *exchange, bool all_sent, bool last_unread)
+static bool nothing_ran(const struct exchange *exchange)
 {
     bool is_one = exchange->count == 1 || exchange->is_whole;
-    return (is_one && (!all_sent || last_unread)) || exchange->sent == 0;
+    bool all_sent = exchange->sent == exchange->link->out.len;
+    return (is_one && !all_sent) || exchange->sent == 0;
 }
 
 static FlaskRedisStatus lost(const struct exchange *exchange, const char *doing, int reason)
 {
-    bool all_sent = exchange->sent == exchange->link->out.len;
-    bool unread = exchange->link->is_local && reason == ECONNRESET;
     if (reason == ENOMEM) {
         return flask_redis_fail(FLASK_REDIS_NO_MEMORY, exchange->sent > 0, "out of memory while %s",
                                 doing);
     }
-    return flask_redis_fail(FLASK_REDIS_CONNECTION, !nothing_ran(exchange, all_sent, unread),
+    return flask_redis_fail(FLASK_REDIS_CONNECTION, !nothing_ran(exchange),
                             "connection lost while %s: %s", doing,
                             reason == 0 ? "closed by the other side" : strerror(reason));
 }
 
 static FlaskRedisStatus too_late(const struct exchange *exchange)
 {
-    bool all_sent = exchange->sent == exchange->link->out.len;
-    return flask_redis_fail(FLASK_REDIS_TIMEOUT, !nothing_ran(exchange, all_sent, false),
+    return flask_redis_fail(FLASK_REDIS_TIMEOUT, !nothing_ran(exchange),
                             "no answer within %d ms (socket_timeout)", exchange->wait_ms);
 }
 

@@ -11,9 +11,9 @@
 
 struct fr_link;
 
-/* Take over a connected descriptor (also on failure). is_local: it is a Unix socket. timeout_ms:
- * the longest wait for an answer, -1 for ever. */
-FlaskRedisStatus fr_link_open(int fd, bool is_local, int timeout_ms, struct fr_link **link);
+/* Take over a connected descriptor (also on failure). timeout_ms: the longest
+ * wait for an answer, -1 for ever. */
+FlaskRedisStatus fr_link_open(int fd, int timeout_ms, struct fr_link **link);
 
 /* Close and free. NULL is fine. */
 void fr_link_close(struct fr_link *link);

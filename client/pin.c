@@ -90,23 +90,23 @@ static void forget_all(void *unused)
     }
 }
 
-static FlaskRedisStatus begin(FlaskRedis *redis, struct fr_pin **made)
+/* NULL: the last error says why. */
+static struct fr_pin *begin(FlaskRedis *redis)
 {
     struct fr_pin *pin = calloc(1, sizeof(*pin));
     if (pin == NULL || !fr_at_thread_end(forget_all)) {
         free(pin);
-        return fr_fail_memory();
+        fr_fail_memory();
+        return NULL;
     }
-    FlaskRedisStatus status = fr_handle_engine(redis, &pin->engine);
-    if (status != FLASK_REDIS_OK) {
+    if (fr_handle_engine(redis, &pin->engine) != FLASK_REDIS_OK) {
         free(pin);
-        return status;
+        return NULL;
     }
     pin->handle_id = redis->id;
     pin->next = pins;
     pins = pin;
-    *made = pin;
-    return FLASK_REDIS_OK;
+    return pin;
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -175,7 +175,7 @@ static FlaskRedisStatus run_plain(struct fr_pin *pin, const FlaskRedisCommand *c
     redisReply *reply = NULL;
     FlaskRedisStatus status =
         is_first ? run_first(pin, command, &reply) : fr_pin_run(pin, command, &reply);
-    if (status == FLASK_REDIS_OK && reply->type == REDIS_REPLY_ERROR) {
+    if (status == FLASK_REDIS_OK && reply != NULL && reply->type == REDIS_REPLY_ERROR) {
         status = fr_fail_reply(reply);
     }
     flask_redis_reply_free(reply);
@@ -206,7 +206,6 @@ static FlaskRedisStatus do_watch(FlaskRedis *redis, const FlaskRedisList *keys)
 {
     struct fr_pin *pin = fr_pin_find(redis);
     bool is_first = pin == NULL;
-    FlaskRedisStatus status = FLASK_REDIS_OK;
 
     if (keys->count == 0) {
         return flask_redis_fail(FLASK_REDIS_DATA, false, "WATCH of nothing: the list is empty");
@@ -215,14 +214,12 @@ static FlaskRedisStatus do_watch(FlaskRedis *redis, const FlaskRedisList *keys)
         return flask_redis_fail(FLASK_REDIS_RESPONSE, false,
                                 "flask_redis_watch after flask_redis_multi: watch first");
     }
-    if (is_first) {
-        status = begin(redis, &pin);
+    if (pin == NULL && (pin = begin(redis)) == NULL) {
+        return flask_redis_last_error()->status;
     }
-    if (status == FLASK_REDIS_OK) {
-        status = watch(pin, keys, is_first);
-        if (status != FLASK_REDIS_OK && is_first) {
-            end(pin, false);
-        }
+    FlaskRedisStatus status = watch(pin, keys, is_first);
+    if (status != FLASK_REDIS_OK && is_first) {
+        end(pin, false);
     }
     return status;
 }
@@ -232,20 +229,16 @@ static FlaskRedisStatus do_multi(FlaskRedis *redis)
     const FlaskRedisCommand command = {1, &multi_word};
     struct fr_pin *pin = fr_pin_find(redis);
     bool is_first = pin == NULL;
-    FlaskRedisStatus status = FLASK_REDIS_OK;
 
     if (pin != NULL && pin->is_queueing) {
         return flask_redis_fail(FLASK_REDIS_RESPONSE, false,
                                 "flask_redis_multi twice: end the transaction with "
                                 "flask_redis_exec or flask_redis_discard");
     }
-    if (is_first) {
-        status = begin(redis, &pin);
+    if (pin == NULL && (pin = begin(redis)) == NULL) {
+        return flask_redis_last_error()->status;
     }
-    if (status != FLASK_REDIS_OK) {
-        return status;
-    }
-    status = run_plain(pin, &command, is_first);
+    FlaskRedisStatus status = run_plain(pin, &command, is_first);
     pin->is_queueing = status == FLASK_REDIS_OK;
     if (status != FLASK_REDIS_OK && is_first) {
         end(pin, false);
@@ -290,7 +283,7 @@ static FlaskRedisStatus do_exec(FlaskRedis *redis, redisReply **replies)
         return without_multi("flask_redis_exec");
     }
     FlaskRedisStatus status = fr_pin_run(pin, &command, &reply);
-    bool is_clean = status == FLASK_REDIS_OK;
+    bool is_clean = status == FLASK_REDIS_OK && reply != NULL;
     status = is_clean ? exec_result(pin, reply) : exec_failed(pin, status);
     end(pin, is_clean);
     if (status == FLASK_REDIS_OK && replies != NULL) {

@@ -67,7 +67,7 @@ static FlaskRedisStatus run_plain(FlaskRedisPipeline *pipe, const FlaskRedisComm
 {
     redisReply *reply;
     FlaskRedisStatus status = run_here(pipe, command, &reply);
-    if (status == FLASK_REDIS_OK && reply->type == REDIS_REPLY_ERROR) {
+    if (status == FLASK_REDIS_OK && reply != NULL && reply->type == REDIS_REPLY_ERROR) {
         status = fr_fail_reply(reply);
     }
     flask_redis_reply_free(reply);
@@ -250,7 +250,7 @@ static redisReply *ask(FlaskRedisPipeline *pipe, const FlaskRedisCommand *comman
         return NULL;
     }
     if (fr_guard(command) == FLASK_REDIS_OK && run_here(pipe, command, &reply) == FLASK_REDIS_OK &&
-        reply->type == REDIS_REPLY_ERROR) {
+        reply != NULL && reply->type == REDIS_REPLY_ERROR) {
         fr_fail_reply(reply);
     }
     return reply;

@@ -77,7 +77,7 @@ static FlaskRedisStatus open_session(void *instance, void **session)
 
     FlaskRedisStatus status = take_descriptor(connect_to(target), target, &fd);
     if (status == FLASK_REDIS_OK) {
-        status = fr_link_open(fd, target->url.scheme == FR_URL_UNIX, target->timeout_ms, &link);
+        status = fr_link_open(fd, target->timeout_ms, &link);
     }
     if (status == FLASK_REDIS_OK) {
         status = fr_handshake(link, target);

@@ -66,7 +66,7 @@ FlaskRedisStatus fr_connect_unix(const char *path, int connect_ms, int timeout_m
         errno = reason;
         return FLASK_REDIS_CONNECTION;
     }
-    return fr_link_open(fd, true, timeout_ms, link);
+    return fr_link_open(fd, timeout_ms, link);
 }
 
 /* --- handshake -------------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static FlaskRedisStatus check_step(const struct step *step, const redisReply *re
     }
     FlaskRedisStatus status = fr_fail_reply(reply);
     if (status == FLASK_REDIS_RESPONSE && fr_word_is(step->words[0], "AUTH")) {
-        status = flask_redis_fail(FLASK_REDIS_AUTH, false, "%s", reply->str);
+        flask_redis_fail(FLASK_REDIS_AUTH, false, "%s", reply->str);
     }
     return fr_fail_about("%s", step->words[0].data);
 }

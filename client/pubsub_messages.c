@@ -200,12 +200,13 @@ static FlaskRedisStatus receive(FlaskRedisPubSub *pubsub, int64_t deadline_ms,
 static FlaskRedisStatus next_message(FlaskRedisPubSub *pubsub, int64_t deadline_ms,
                                      FlaskRedisMessage *message)
 {
+    bool was_subscribed = flask_redis_is_subscribed(pubsub);
     FlaskRedisStatus status;
     do {
         flask_redis_reply_free(pubsub->current);
         pubsub->current = NULL;
-        if (!flask_redis_is_subscribed(pubsub) && pubsub->session == NULL) {
-            return FLASK_REDIS_NIL;
+        if (was_subscribed && !flask_redis_is_subscribed(pubsub)) {
+            return FLASK_REDIS_NIL; /* the last confirmation, which was not to be handed out */
         }
         status = pubsub->session == NULL || pubsub->was_lost
                      ? connect_again(pubsub, deadline_ms, message)
@@ -225,7 +226,7 @@ static int64_t deadline_of(double timeout)
 FlaskRedisStatus flask_redis_get_message(FlaskRedisPubSub *pubsub, double timeout,
                                          FlaskRedisMessage *message)
 {
-    FlaskRedisMessage unwanted;
+    FlaskRedisMessage unwanted = {0};
     int saved = errno;
 
     message = message != NULL ? message : &unwanted;

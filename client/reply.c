@@ -152,8 +152,7 @@ static redisReply *read_array(struct frame *frame, int64_t count)
     for (size_t i = 0; reply != NULL && i < (size_t)count; i++) {
         reply->element[i] = read_value(frame);
         if (reply->element[i] == NULL) {
-            reply->elements = i;
-            flask_redis_reply_free(reply);
+            flask_redis_reply_free(reply); /* elements may be NULL */
             reply = NULL;
         }
     }

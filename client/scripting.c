@@ -19,6 +19,7 @@ struct FlaskRedisScript {
     pthread_mutex_t lock;  /* the hash */
     char sha[SHA_LEN + 1]; /* "": not known yet */
     FlaskRedisBytes text;
+    char copy[]; /* of the text */
 };
 
 static redisReply *run(FlaskRedis *redis, FlaskRedisBytes name, FlaskRedisBytes script,
@@ -67,21 +68,17 @@ FlaskRedisStatus flask_redis_script_load(FlaskRedis *redis, FlaskRedisBytes scri
 
 FlaskRedisScript *flask_redis_register_script(FlaskRedis *redis, FlaskRedisBytes text)
 {
-    FlaskRedisScript *script = calloc(1, sizeof(*script));
-    char *copy = malloc(text.len + 1);
-
-    if (script == NULL || copy == NULL || pthread_mutex_init(&script->lock, NULL) != 0) {
+    FlaskRedisScript *script = calloc(1, sizeof(*script) + text.len + 1);
+    if (script == NULL || pthread_mutex_init(&script->lock, NULL) != 0) {
         free(script);
-        free(copy);
         fr_fail_memory();
         return NULL;
     }
     if (text.len > 0) {
-        memcpy(copy, text.data, text.len);
+        memcpy(script->copy, text.data, text.len);
     }
-    copy[text.len] = '\0';
     script->redis = redis;
-    script->text = (FlaskRedisBytes){copy, text.len};
+    script->text = (FlaskRedisBytes){script->copy, text.len};
     return script;
 }
 
@@ -89,7 +86,6 @@ void flask_redis_script_free(FlaskRedisScript *script)
 {
     if (script != NULL) {
         pthread_mutex_destroy(&script->lock);
-        free((void *)script->text.data);
         free(script);
     }
 }

@@ -55,6 +55,9 @@ FlaskRedisStatus fr_target_read(const char *text, const FlaskRedisOptions *optio
 
     *target = (struct fr_target){0};
     if (!fr_url_parse(text, &target->url, error, sizeof(error))) {
+        if (strstr(error, ": out of memory") != NULL) { /* the reader of URLs knows one outcome */
+            return fr_fail_memory();
+        }
         return flask_redis_fail(FLASK_REDIS_DATA, false, "%s", error);
     }
     FlaskRedisStatus status = fill(target, options);

@@ -12,7 +12,7 @@ struct fr_target {
 };
 
 /* Read a URL and lay it over options. DATA: the URL is bad; the text names the part. */
-FlaskRedisStatus fr_target_read(const char *url, const FlaskRedisOptions *options,
+FlaskRedisStatus fr_target_read(const char *text, const FlaskRedisOptions *options,
                                 struct fr_target *target);
 
 /* The same without a URL: a Unix socket. */

@@ -18,13 +18,13 @@ enum fr_url_scheme {
 
 struct fr_url {
     enum fr_url_scheme scheme;
-    char *host;     /* TCP and TLS, without brackets */
-    uint16_t port;  /* TCP and TLS; 6379 when the URL says nothing */
-    char *path;     /* Unix: the socket's file */
-    char *user;     /* NULL: none, the server's default user */
-    char *password; /* NULL: no AUTH */
-    int64_t db;     /* 0 unless given */
-    bool has_db;    /* whether path or query say a database */
+    char *host;           /* TCP and TLS, without brackets */
+    uint16_t port;        /* TCP and TLS; 6379 when the URL says nothing */
+    char *path;           /* Unix: the socket's file */
+    char *user;           /* NULL: none, the server's default user */
+    char *password;       /* NULL: no AUTH */
+    int64_t db;           /* 0 unless given */
+    bool has_db;          /* whether path or query say a database */
     char *client_name;    /* NULL: not given */
     int64_t command_ms;   /* ?socket_timeout=SECONDS; -1: not given */
     int64_t connect_ms;   /* ?socket_connect_timeout=SECONDS; -1: not given */

@@ -27,16 +27,16 @@
  * return the status and fill out-parameters; what they hand out is the caller's to free. Nothing
  * here aborts, prints, exits, changes errno or needs a signal handler.
  *
- *     status.h     how calls end; the last error
- *     bytes.h      bytes, arrays, lists
- *     app.h        the application and its configuration
- *     client.h     handles, options, providers
- *     strings.h keys.h hashes.h lists.h sets.h scripting.h    typed commands
- *     command.h    every command there is, by format, words or name
- *     pipeline.h   pipelines, transactions, WATCH
- *     pubsub.h     publish/subscribe
- *     text.h       lets "text" stand where bytes are wanted
- *     provider.h   not included here: for those who implement a provider */
+ *   status.h     how calls end; the last error
+ *   bytes.h      bytes, arrays, lists
+ *   app.h        the application and its configuration
+ *   client.h     handles, options, providers
+ *   strings.h keys.h hashes.h lists.h sets.h scripting.h    typed commands
+ *   command.h    every command there is, by format, words or name
+ *   pipeline.h   pipelines, transactions, WATCH
+ *   pubsub.h     publish/subscribe
+ *   text.h       lets "text" stand where bytes are wanted
+ *   provider.h   not included here: for those who implement a provider */
 #ifndef FLASKREDIS_H
 #define FLASKREDIS_H
 

@@ -88,8 +88,9 @@ typedef struct FlaskRedisList {
     {
     }
     FlaskRedisList(std::initializer_list<FlaskRedisBytes> list)
-        : items(list.begin()), count(list.size())
     {
+        items = list.begin(); /* which lives as long as the call it is written in */
+        count = list.size();
     }
     FlaskRedisList(FlaskRedisBytes bytes) : items(nullptr), count(1), one(bytes)
     {

@@ -35,7 +35,7 @@ typedef struct FlaskRedisScript FlaskRedisScript;
 
 /* Make one; nothing is sent before the first call. The text is copied. Freed before its handle.
  * NULL: NO_MEMORY. */
-FlaskRedisScript *flask_redis_register_script(FlaskRedis *redis, FlaskRedisBytes script);
+FlaskRedisScript *flask_redis_register_script(FlaskRedis *redis, FlaskRedisBytes text);
 
 /* Run it by its hash, or by its text when the server does not have it (any more). */
 redisReply *flask_redis_script_call(FlaskRedisScript *script, FlaskRedisList keys,

@@ -136,6 +136,9 @@ static void confirmations_ignored(void)
     expect_next(pubsub, FLASK_REDIS_PONG, NULL, NULL);
     OK(flask_redis_publish(redis, "a", "x", NULL));
     expect_next(pubsub, FLASK_REDIS_MESSAGE, "a", "x");
+    OK(flask_redis_unsubscribe(pubsub, FLASK_REDIS_NONE));
+    OK(flask_redis_listen(pubsub, NULL, NULL)); /* ends, though nothing is handed out */
+    EXPECT(!flask_redis_is_subscribed(pubsub));
 }
 
 static void own_poll_loop(void)
