@@ -163,225 +163,6 @@ static void names_stay_with_their_session(void)
     EXPECT_SAME(other, server_client(server), script);
 }
 
-/* The number behind "name=" in a CLIENT INFO line. */
-static int64_t info_number(struct client *client, const char *name)
-{
-    const struct bytes *reply = client_call(client, "CLIENT INFO");
-    const char *found = strstr(reply->data, name);
-    if (found == NULL) {
-        FAIL("CLIENT INFO without %s: %s", name, reply->data);
-    }
-    return strtoll(found + strlen(name), NULL, 10);
-}
-
-static int64_t hello_id(struct client *client)
-{
-    static const char field[] = "$2\r\nid\r\n:";
-    const struct bytes *reply = client_call(client, "HELLO");
-    const char *found = strstr(reply->data, field);
-    if (found == NULL) {
-        FAIL("HELLO without id: %s", reply->data);
-    }
-    return strtoll(found + strlen(field), NULL, 10);
-}
-
-static void ids_are_unique_ascending_and_everywhere_the_same(void)
-{
-    struct client *clients[SESSIONS];
-    int64_t ids[SESSIONS];
-    char line[64];
-    start();
-    for (int i = 0; i < SESSIONS; i++) {
-        clients[i] = session();
-        client_send(clients[i], "CLIENT ID");
-        ids[i] = client_read_number(clients[i]);
-        EXPECT_BETWEEN(ids[i], i == 0 ? (daemon_is_direct() ? 1 : FIRST_ID) : ids[i - 1] + 1,
-                       INT64_C(1) << 53);
-    }
-    char *list = case_alloc(client_call(clients[0], "CLIENT LIST")->len + 1);
-    strcpy(list, clients[0]->reply.data);
-    for (int i = 0; i < SESSIONS; i++) {
-        EXPECT_NUMBER(hello_id(clients[i]), ids[i]);
-        EXPECT_NUMBER(info_number(clients[i], "id="), ids[i]);
-        snprintf(line, sizeof(line), "id=%lld addr=", (long long)ids[i]);
-        EXPECT_HAS(list, line);
-    }
-}
-
-static int64_t client_id(struct client *client)
-{
-    client_send(client, "CLIENT ID");
-    return client_read_number(client);
-}
-
-static void unblock_reaches_the_blocked_session(void)
-{
-    static const struct {
-        const char *how, *reply;
-    } rows[] = {
-        {"", "*-1\r\n"},
-        {"TIMEOUT", "*-1\r\n"},
-        {"ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"},
-    };
-    start();
-    struct client *blocked = session(), *other = session();
-    int64_t id = client_id(blocked);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        client_send(blocked, "BLPOP missing 0");
-        EXPECT_INFO(server, "blocked_clients", 1);
-        client_send(other, "CLIENT UNBLOCK %lld %s", (long long)id, rows[i].how);
-        EXPECT_REPLY(other, ":1\r\n");
-        expect_reply(__FILE__, __LINE__, blocked, rows[i].reply, strlen(rows[i].reply));
-    }
-    client_send(other, "CLIENT UNBLOCK %lld", (long long)id);
-    EXPECT_REPLY(other, ":0\r\n");
-    EXPECT_CALL(blocked, "GET missing", "$-1\r\n");
-}
-
-static void kill_closes_sessions_and_no_lane(void)
-{
-    NEEDS_DAEMON;
-    server = server_start(NULL);
-    pooler = daemon_start(server_url(server), "[REDIS]\nurl = {url}\n[CACHE]\nurl = {url}\n");
-    struct client *one = session(), *killer = session(), *third = session();
-    struct client *stranger = daemon_client(pooler, "cache");
-    EXPECT_CALL(third, "GET k", "$-1\r\n");
-    EXPECT_CALL(killer, "GET k", "$-1\r\n");
-    EXPECT_CALL(stranger, "GET k", "$-1\r\n");
-    int64_t id = client_id(one), connections = server_clients(server, "name=flaskredisd:");
-    client_send(killer, "CLIENT KILL ID %lld", (long long)id);
-    EXPECT_REPLY(killer, ":1\r\n");
-    EXPECT_ALL(one, "");
-    client_send(killer, "CLIENT KILL ID %lld", (long long)id);
-    EXPECT_REPLY(killer, ":0\r\n");
-    client_send(killer, "CLIENT KILL TYPE normal SKIPME no");
-    EXPECT_ALL(killer, ":2\r\n");
-    EXPECT_ALL(third, "");
-    EXPECT_CALL(stranger, "GET k", "$-1\r\n");
-    EXPECT_NUMBER(server_clients(server, "name=flaskredisd:"), connections);
-    EXPECT_CALL(session(), "GET k", "$-1\r\n");
-}
-
-static void kill_skips_the_killer_by_default(void)
-{
-    NEEDS_DAEMON;
-    start();
-    struct client *one = session(), *killer = session();
-    EXPECT_CALL(one, "GET k", "$-1\r\n");
-    EXPECT_CALL(killer, "CLIENT KILL TYPE normal", ":1\r\n");
-    EXPECT_ALL(one, "");
-    EXPECT_CALL(killer, "CLIENT KILL 127.0.0.1:1", "-ERR No such client\r\n");
-    EXPECT_CALL(killer, "CLIENT KILL TYPE strange", "-ERR Unknown client type 'strange'\r\n");
-    EXPECT_CALL(killer, "GET k", "$-1\r\n");
-}
-
-static void unknown_client_subcommands_stay_here(void)
-{
-    start();
-    struct client *one = session();
-    EXPECT_CALL(one, "GET k", "$-1\r\n");
-    int64_t errors = server_info(server, "total_error_replies");
-    EXPECT_CALL(one, "CLIENT MAINT_NOTIFICATIONS ON",
-                "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n");
-    EXPECT_CALL(one, "GET k", "$-1\r\n");
-    if (!daemon_is_direct()) {
-        EXPECT_NUMBER(server_info(server, "total_error_replies"), errors);
-    }
-}
-
-static void tracking_redirects_to_a_session(void)
-{
-    start();
-    struct client *target = session(), *reader = session();
-    struct client *writer = server_client(server);
-    int64_t id = client_id(target);
-    EXPECT_CALL(target, "SUBSCRIBE __redis__:invalidate",
-                "*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n");
-    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", (long long)id);
-    EXPECT_REPLY(reader, "+OK\r\n");
-    client_send(reader, "CLIENT GETREDIR");
-    EXPECT_NUMBER(client_read_number(reader), id);
-    char expected[160];
-    snprintf(expected, sizeof(expected),
-             "*6\r\n$5\r\nflags\r\n*1\r\n$2\r\non\r\n$8\r\nredirect\r\n:%lld\r\n"
-             "$8\r\nprefixes\r\n*0\r\n",
-             (long long)id);
-    client_send(reader, "CLIENT TRACKINGINFO");
-    expect_reply(__FILE__, __LINE__, reader, expected, strlen(expected));
-    EXPECT_CALL(reader, "GET k", "$-1\r\n");
-    EXPECT_CALL(writer, "SET k v", "+OK\r\n");
-    EXPECT_REPLY(target, "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n");
-}
-
-static void tracking_that_ended_redirects_nowhere(void)
-{
-    start();
-    struct client *target = session(), *reader = session();
-    int64_t id = client_id(target);
-    EXPECT_CALL_BEGINS(target, "SUBSCRIBE __redis__:invalidate", "*3\r\n");
-    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", (long long)id);
-    EXPECT_REPLY(reader, "+OK\r\n");
-    EXPECT_CALL(reader, "CLIENT TRACKING OFF", "+OK\r\n");
-    EXPECT_CALL(reader, "CLIENT GETREDIR", ":-1\r\n");
-    EXPECT_CALL(reader, "CLIENT TRACKING ON", "+OK\r\n");
-    EXPECT_CALL(reader, "CLIENT GETREDIR", ":0\r\n");
-}
-
-static void tracking_words_its_errors_as_redis(void)
-{
-    static const char script[] =
-        "CLIENT TRACKING MAYBE; CLIENT TRACKING OFF NOSUCH; CLIENT TRACKING OFF NOLOOP; "
-        "CLIENT TRACKING ON NOSUCH; CLIENT TRACKING; CLIENT TRACKING OFF; CLIENT TRACKINGINFO; "
-        "CLIENT UNBLOCK 1 ERROR x; CLIENT UNBLOCK 1 MAYBE; CLIENT UNBLOCK";
-    start();
-    EXPECT_SAME(session(), server_client(server), script);
-}
-
-/* Where an id stands in a list of clients; the list must have it. */
-static const char *line_of(const struct bytes *list, int64_t id)
-{
-    char field[32];
-    snprintf(field, sizeof(field), "id=%lld addr=", (long long)id);
-    EXPECT_HAS(list->data, field);
-    return strstr(list->data, field);
-}
-
-static void lists_are_in_the_order_of_connecting_or_of_naming(void)
-{
-    start();
-    struct client *clients[SESSIONS];
-    int64_t ids[SESSIONS];
-    for (int i = 0; i < SESSIONS; i++) {
-        clients[i] = session();
-        ids[i] = client_id(clients[i]);
-    }
-    const struct bytes *list = client_call(clients[5], "CLIENT LIST");
-    for (int i = 1; i < SESSIONS; i++) {
-        EXPECT(line_of(list, ids[i - 1]) < line_of(list, ids[i]));
-    }
-    list = client_call(clients[0], "CLIENT LIST ID %lld %lld %lld", (long long)ids[9],
-                       (long long)ids[2], (long long)ids[30]);
-    EXPECT(line_of(list, ids[9]) < line_of(list, ids[2]));
-    EXPECT(line_of(list, ids[2]) < line_of(list, ids[30]));
-}
-
-static void lists_count_what_is_queued(void)
-{
-    start();
-    struct client *one = session(), *other = session();
-    int64_t id = client_id(one);
-    EXPECT_CALL(one, "MULTI", "+OK\r\n");
-    EXPECT_CALL(one, "GET k", "+QUEUED\r\n");
-    EXPECT_CALL(one, "GET k", "+QUEUED\r\n");
-    client_send(other, "CLIENT LIST ID %lld", (long long)id);
-    EXPECT_REPLY_BEGINS(other, "$");
-    EXPECT_REPLY_HAS(other, " multi=2 ");
-    EXPECT_CALL(one, "DISCARD", "+OK\r\n");
-    client_send(other, "CLIENT LIST ID %lld", (long long)id);
-    EXPECT_REPLY_BEGINS(other, "$");
-    EXPECT_REPLY_HAS(other, " multi=-1 ");
-}
-
 /* -------------------------------------------------------------------------------- reply modes */
 
 /* Each row is sent at once, with a QUIT and the end of input behind it (Redis 7.0 does not close on
@@ -548,28 +329,6 @@ static void policy_passthrough_lets_the_server_decide(void)
     EXPECT_SAME(session(), server_client(twin), script);
 }
 
-/* The watched key stays watched, and the session itself. */
-static void hello_changes_the_protocol_of_who_has_a_connection(void)
-{
-    start();
-    struct client *one = session(), *other = session();
-    int64_t id = client_id(one);
-    EXPECT_CALL(one, "WATCH k", "+OK\r\n");
-    EXPECT_NUMBER(hello_id(one), id);
-    EXPECT_CALL_BEGINS(one, "HELLO 3", "%7\r\n");
-    EXPECT_NUMBER(client_id(one), id);
-    EXPECT_CALL(one, "GET k", "_\r\n");
-    EXPECT_CALL(other, "SET k v", "+OK\r\n");
-    EXPECT_CALL(one, "MULTI", "+OK\r\n");
-    EXPECT_CALL(one, "SET k w", "+QUEUED\r\n");
-    EXPECT_CALL(one, "EXEC", "_\r\n");
-    EXPECT_CALL(one, "HELLO 4", "-NOPROTO unsupported protocol version\r\n");
-    EXPECT_CALL(one, "CLIENT TRACKING ON", "+OK\r\n");
-    EXPECT_CALL_BEGINS(one, "HELLO 2", "*14\r\n");
-    EXPECT_CALL(one, "GET missing", "$-1\r\n");
-    EXPECT_NUMBER(client_id(one), id);
-}
-
 static const struct test_case cases[] = {
     {"SELECT of a session moves no other session", select_is_private},
     {"SELECT words its errors as Redis", select_words_its_errors_as_redis},
@@ -581,31 +340,16 @@ static const struct test_case cases[] = {
      shapes_of_replies_are_those_of_the_protocol},
     {"HELLO changes everything or nothing", hello_changes_all_or_nothing},
     {"names stay with their session", names_stay_with_their_session},
-    {"ids are unique, ascending and the same wherever shown",
-     ids_are_unique_ascending_and_everywhere_the_same},
-    {"CLIENT UNBLOCK reaches a blocked session by its id", unblock_reaches_the_blocked_session},
-    {"CLIENT KILL closes sessions of its prefix and no lane", kill_closes_sessions_and_no_lane},
-    {"CLIENT KILL skips the killer by default", kill_skips_the_killer_by_default},
     {"reply modes silence only their session", reply_modes_silence_only_their_session},
     {"QUIT closes although replies are off", quit_closes_although_replies_are_off},
     {"messages come although replies are off", messages_come_although_replies_are_off},
     {"RESET drops all state of a session", reset_drops_all_state},
     {"RESET works inside MULTI and when subscribed", reset_works_inside_multi_and_when_subscribed},
-    {"an unknown CLIENT subcommand is answered here", unknown_client_subcommands_stay_here},
     {"policy check asks for a password", policy_check_asks_for_a_password},
     {"policy ignore accepts any password", policy_ignore_accepts_any_password},
     {"policy upstream is a server without passwords",
      policy_upstream_is_a_server_without_passwords},
     {"policy passthrough lets the server decide", policy_passthrough_lets_the_server_decide},
-    {"CLIENT TRACKING redirects to a session by its id", tracking_redirects_to_a_session},
-    {"HELLO changes the protocol of who has a connection",
-     hello_changes_the_protocol_of_who_has_a_connection},
-    {"CLIENT GETREDIR names nobody when tracking has ended", tracking_that_ended_redirects_nowhere},
-    {"CLIENT TRACKING and UNBLOCK word their errors as a server",
-     tracking_words_its_errors_as_redis},
-    {"CLIENT LIST is in the order of connecting, or of the ids named",
-     lists_are_in_the_order_of_connecting_or_of_naming},
-    {"CLIENT LIST counts the commands queued in MULTI", lists_count_what_is_queued},
 };
 
 SUITE_MAIN("state", cases)
