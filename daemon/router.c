@@ -544,7 +544,9 @@ static enum routed route_large(struct session *session, const struct call *call)
         session->stream = STREAM_SKIP;
         return session_route_restricted(session, call);
     }
-    if (way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY || way == WAY_SUBSCRIBE) {
+    bool is_read_whole =
+        way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY || way == WAY_SUBSCRIBE;
+    if (is_read_whole && call->command != NULL) {
         return answer_too_big(session, call);
     }
     return session->lease != NULL ? send_on_lease(session, call, way)

@@ -1,59 +1,70 @@
 /* What the server says about commands the table lacks. See vocabulary.h. */
 #include "daemon/vocabulary.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <uthash.h>
+#include <strings.h>
 
 #include "common/resp.h"
 #include "daemon/loop.h"
 #include "daemon/memory.h"
 
-/* So that whoever invents names cannot fill the memory. */
-#define ENTRIES_MAX 1000
+/* So that whoever invents names cannot fill the memory. Few are needed, and looking through them
+ * costs less than the connection that an unknown command takes. */
+#define ENTRIES_MAX 256
 #define ERROR_COUNTS_MS 1000
 
 struct vocabulary_entry {
-    UT_hash_handle hh;
     enum word_kind kind;
     uint64_t until_ms; /* 0: for as long as the server is the same */
     char *original;    /* of a renamed one */
-    char name[VOCABULARY_NAME_MAX + 1];
+    size_t len;
+    char name[VOCABULARY_NAME_MAX];
 };
-
-static void forget(struct vocabulary *vocabulary, struct vocabulary_entry *entry)
-{
-    HASH_DEL(vocabulary->entries, entry);
-    free(entry->original);
-    free(entry);
-}
 
 void vocabulary_finish(struct vocabulary *vocabulary)
 {
-    struct vocabulary_entry *entry;
-    struct vocabulary_entry *next;
-    HASH_ITER(hh, vocabulary->entries, entry, next)
-    {
-        forget(vocabulary, entry);
+    for (size_t i = 0; i < vocabulary->count; i++) {
+        free(vocabulary->entries[i].original);
     }
+    free(vocabulary->entries);
+    vocabulary->entries = NULL;
+    vocabulary->count = 0;
 }
 
-static void lower(char *to, const char *name, size_t len)
+static bool is_named(const struct vocabulary_entry *entry, const char *name, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        to[i] = (char)tolower((unsigned char)name[i]);
-    }
-    to[len] = '\0';
+    return entry->len == len && strncasecmp(entry->name, name, len) == 0;
 }
 
-static struct vocabulary_entry *find(struct vocabulary *vocabulary, const char *name, size_t len)
+static struct vocabulary_entry *find(const struct vocabulary *vocabulary, const char *name,
+                                     size_t len)
 {
-    char key[VOCABULARY_NAME_MAX + 1];
-    struct vocabulary_entry *entry = NULL;
-    lower(key, name, len);
-    HASH_FIND_STR(vocabulary->entries, key, entry);
+    for (size_t i = 0; i < vocabulary->count; i++) {
+        if (is_named(&vocabulary->entries[i], name, len)) {
+            return &vocabulary->entries[i];
+        }
+    }
+    return NULL;
+}
+
+/* The entry of this name, a new one if there is none. */
+static struct vocabulary_entry *have(struct vocabulary *vocabulary, const char *name, size_t len)
+{
+    struct vocabulary_entry *entry = find(vocabulary, name, len);
+    if (entry != NULL) {
+        free(entry->original);
+    } else {
+        if (vocabulary->count == ENTRIES_MAX) {
+            vocabulary_finish(vocabulary);
+        }
+        if (vocabulary->entries == NULL) {
+            vocabulary->entries = memory_alloc(ENTRIES_MAX * sizeof *vocabulary->entries);
+        }
+        entry = &vocabulary->entries[vocabulary->count++];
+    }
+    *entry = (struct vocabulary_entry){.len = len};
+    memcpy(entry->name, name, len);
     return entry;
 }
 
@@ -74,13 +85,12 @@ enum word_kind vocabulary_look(struct vocabulary *vocabulary,
         return WORD_STRANGE;
     }
     check_sight(vocabulary, context);
-    struct vocabulary_entry *entry = find(vocabulary, name, len);
-    if (entry != NULL && entry->until_ms != 0 && entry->until_ms <= loop_now_ms()) {
-        forget(vocabulary, entry);
-        entry = NULL;
+    const struct vocabulary_entry *entry = find(vocabulary, name, len);
+    if (entry == NULL || (entry->until_ms != 0 && entry->until_ms <= loop_now_ms())) {
+        return WORD_UNASKED;
     }
-    *original = entry == NULL ? NULL : entry->original;
-    return entry == NULL ? WORD_UNASKED : entry->kind;
+    *original = entry->original;
+    return entry->kind;
 }
 
 /* -------------------------------------------------------------------------------- COMMAND's reply
@@ -164,16 +174,7 @@ void vocabulary_note(struct vocabulary *vocabulary, const struct upstream_contex
                      const char *name, const char *reply, size_t len)
 {
     check_sight(vocabulary, context);
-    struct vocabulary_entry *entry = find(vocabulary, name, strlen(name));
-    if (entry != NULL) {
-        forget(vocabulary, entry);
-    }
-    if (HASH_COUNT(vocabulary->entries) >= ENTRIES_MAX) {
-        vocabulary_finish(vocabulary);
-    }
-    entry = memory_zeroed(sizeof *entry);
-    lower(entry->name, name, strlen(name));
+    struct vocabulary_entry *entry = have(vocabulary, name, strlen(name));
     judge(entry, reply, len);
     entry->until_ms = len > 0 && reply[0] == '*' ? 0 : loop_now_ms() + ERROR_COUNTS_MS;
-    HASH_ADD_STR(vocabulary->entries, name, entry);
 }

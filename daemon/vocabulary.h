@@ -22,8 +22,9 @@ enum word_kind {
 };
 
 struct vocabulary {
-    struct vocabulary_entry *entries; /* hash by name */
-    uint64_t sight;                   /* of the server that told */
+    struct vocabulary_entry *entries;
+    size_t count;
+    uint64_t sight; /* of the server that told */
 };
 
 /* What is known of this name, in any case of letters. For WORD_RENAMED, *original is the table's
