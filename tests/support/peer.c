@@ -456,8 +456,11 @@ void peer_close(struct peer *peer, int connection)
 {
     pthread_mutex_lock(&peer->lock);
     for (int i = 1; i <= peer->connection_count; i++) {
-        if (connection == 0 || connection == i) {
-            close_connection(&peer->connections[i - 1]);
+        struct connection *one = &peer->connections[i - 1];
+        if (one->fd >= 0 && (connection == 0 || connection == i)) {
+            shutdown(one->fd,
+                     SHUT_RDWR); /* at once: its thread's poll may hold it a little longer */
+            close_connection(one);
         }
     }
     wake(peer);
