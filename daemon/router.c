@@ -234,7 +234,8 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
     if (way == WAY_SUBSCRIBE) {
         return session_send_subscription(session, call);
     }
-    if (ends_something(tag) || (!is_harmless && !is_followed) || !call->is_whole) {
+    if (ends_something(tag) || is_rescue(call) || (!is_harmless && !is_followed) ||
+        !call->is_whole) {
         session->is_barred = true;
     }
     if (tag == TAG_NONE && session->lease->state != LEASE_QUEUEING) {
