@@ -1,7 +1,7 @@
 /* The same script at a server and at the daemon in front of another one gives the same bytes.
  *
  *   CONFORMANCE_COMMANDS    in all; about a minute's unless set
- *   CONFORMANCE_SEED        of the scripts; printed
+ *   CONFORMANCE_SEED        of the scripts, 21 unless set
  *   CONFORMANCE_SCRIPT      play this one only, as a difference tells
  *   CONFORMANCE_MUTED       and in it leave these connections out, a bit each
  *   CONFORMANCE_TRACE       print every step of it
@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "tests/conformance/compare.h"
 #include "tests/support/client.h"
@@ -24,6 +23,7 @@
 enum {
     COMMANDS = 200000,
     SLOW_COMMANDS = 60000, /* under sanitizers */
+    SEED = 21,
     CASES = 2,
     SCRIPTS = 1000000, /* numbers of scripts of a case */
     STEPS = 120,       /* of a script */
@@ -54,7 +54,7 @@ static uint64_t run_seed(void)
 {
     static uint64_t chosen;
     if (chosen == 0) {
-        chosen = (uint64_t)number_of("CONFORMANCE_SEED", (int64_t)time(NULL));
+        chosen = (uint64_t)number_of("CONFORMANCE_SEED", SEED);
         printf("\n    CONFORMANCE_SEED=%" PRIu64 " ", chosen);
     }
     return chosen;
