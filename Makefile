@@ -65,29 +65,31 @@ B := build
 O := $(B)/$(if $(SAN),san-$(SAN),default)
 FUZZ_O := $(B)/fuzz
 
-COMMON_SRC := $(wildcard common/*.c)
+COMMON_SRC := $(wildcard common/*.c common/mock/*.c)
 DAEMON_SRC := $(wildcard daemon/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 CLIENT_SUITE_SRC := $(wildcard tests/client/test_*.c)
+MOCK_SRC := $(wildcard tests/mock/test_*.c)
 INTEGRATION_SRC := $(wildcard tests/integration/test_*.c) $(CLIENT_SUITE_SRC)
 STRESS_SRC := $(wildcard tests/stress/test_*.c tests/conformance/test_*.c)
 # what is no suite beside the suites is theirs to share
 SUPPORT_SRC := $(wildcard tests/support/*.c) \
     $(filter-out $(STRESS_SRC),$(wildcard tests/stress/*.c tests/conformance/*.c)) \
-    $(filter-out $(CLIENT_SUITE_SRC),$(wildcard tests/client/*.c))
+    $(filter-out $(CLIENT_SUITE_SRC) $(MOCK_SRC),$(wildcard tests/client/*.c tests/mock/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard bench/*.c)
-PROGRAM_SRC := $(UNIT_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC)
+PROGRAM_SRC := $(UNIT_SRC) $(MOCK_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC)
 ALL_SRC := $(COMMON_SRC) $(DAEMON_SRC) $(CLIENT_SRC) $(SUPPORT_SRC) $(PROGRAM_SRC) $(FUZZ_SRC) \
     $(wildcard examples/*.c)
-HEADERS := $(wildcard include/*.h include/*/*.h common/*.h daemon/*.h client/*.h tests/*/*.h bench/*.h)
-TABLES := $(wildcard common/*.def daemon/*.def common/*.inc)
+HEADERS := $(wildcard include/*.h include/*/*.h common/*.h common/mock/*.h daemon/*.h client/*.h tests/*/*.h bench/*.h)
+TABLES := $(wildcard common/*.def common/mock/*.def tests/mock/*.def daemon/*.def common/*.inc)
 
 pie = $(patsubst %.c,$(O)/pie/%.o,$(1))
 pic = $(patsubst %.c,$(O)/pic/%.o,$(1))
 program = $(patsubst %.c,$(O)/%,$(1))
 UNIT := $(call program,$(UNIT_SRC))
+MOCK := $(call program,$(MOCK_SRC))
 INTEGRATION := $(call program,$(INTEGRATION_SRC))
 STRESS := $(call program,$(STRESS_SRC))
 BENCH := $(call program,$(BENCH_SRC))
@@ -179,7 +181,7 @@ $(DAEMON): $(O)/pie/daemon/main.o $(O)/daemon.a $(O)/common.a
 # Its own allocator stands between the library and the C library's.
 $(O)/tests/client/test_no_memory: private LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup strndup)
 TEST_ARCHIVES := $(addprefix $(O)/,support.a daemon.a client.a common.a)
-$(UNIT) $(INTEGRATION) $(STRESS): $(O)/%: $(O)/pie/%.o $(TEST_ARCHIVES)
+$(UNIT) $(MOCK) $(INTEGRATION) $(STRESS): $(O)/%: $(O)/pie/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $^ $(TEST_LIBS) $(CLIENT_LIBS) $(DAEMON_LIBS)
 
@@ -232,7 +234,7 @@ $(FUZZ): %: %.o $(FUZZ_O)/objects.a
 
 # --- tests ---------------------------------------------------------------------------------------------
 
-.PHONY: check check-unit check-integration check-stress check-fuzz check-valgrind check-install tests
+.PHONY: check check-unit check-mock check-integration check-stress check-fuzz check-valgrind check-install tests
 
 # A finding ends the process that has it with a status nobody else uses and the report on its stderr.
 export ASAN_OPTIONS ?= exitcode=86:halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -246,7 +248,7 @@ CHECK_ENV = FLASKREDISD='$(abspath $(DAEMON))' PYTHON='$(PYTHON)' VALGRIND='$(VA
     MAKE='$(strip $(MAKE) $(MAKEOVERRIDES))' CC='$(CC)' $(if $(SAN),TEST_SLOW=1)
 RUN_SUITES = $(if $(V),,@)$(CHECK_ENV) tests/run-suites.sh --jobs $(JOBS) --logs $(O)/logs/$@
 
-tests: $(UNIT) $(INTEGRATION) $(STRESS)
+tests: $(UNIT) $(MOCK) $(INTEGRATION) $(STRESS)
 
 FUZZ_SUITES = $(if $(FUZZ_LIBRARY),$(addprefix fuzz:,$(FUZZ)),skip:fuzz-targets:clang-with-libFuzzer)
 FUZZ_BUILT = $(if $(FUZZ_LIBRARY),$(FUZZ))
@@ -257,11 +259,14 @@ INSTALL_SUITE := script:tests/install/check_install.sh
 SURROUNDINGS = $(if $(SAN),,$(VALGRIND_SUITES) $(INSTALL_SUITE) $(FUZZ_SUITES))
 
 check: all tests $(if $(SAN),,$(FUZZ_BUILT))
-	$(RUN_SUITES) $(addprefix unit:,$(UNIT)) $(addprefix integration:,$(INTEGRATION)) \
+	$(RUN_SUITES) $(addprefix unit:,$(UNIT) $(MOCK)) $(addprefix integration:,$(INTEGRATION)) \
 	    $(SURROUNDINGS) $(addprefix stress:,$(STRESS))
 
 check-unit: $(UNIT)
 	$(RUN_SUITES) $(addprefix unit:,$(UNIT))
+
+check-mock: $(MOCK)
+	$(RUN_SUITES) $(addprefix unit:,$(MOCK))
 
 check-integration: $(DAEMON) $(INTEGRATION)
 	$(RUN_SUITES) $(addprefix integration:,$(INTEGRATION))
