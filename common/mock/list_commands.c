@@ -214,11 +214,11 @@ void frm_cmd_lrem(struct call *c)
 {
     struct value *value;
     int64_t most, removed = 0;
-    if (!frm_arg_range(c, 2, -INT64_MAX, INT64_MAX, &most, NULL) || !find_list(c, &value)) {
+    if (!frm_arg_int(c, 2, &most, NULL) || !find_list(c, &value)) {
         return;
     }
     bool from_end = most < 0;
-    most = from_end ? -most : most;
+    most = most == INT64_MIN ? 0 : from_end ? -most : most; /* the least number has no opposite */
     size_t left = value ? value->list.count : 0;
     for (size_t place = from_end ? left - 1 : 0; left > 0 && (most == 0 || removed < most); left--) {
         bool is_it = item_is(value, place, &c->argv[3]);

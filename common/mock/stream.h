@@ -98,18 +98,34 @@ void frm_pending_give(struct pending *pending, struct consumer *consumer);
 /* Remove a consumer with what is pending for it. */
 void frm_consumer_remove(struct group *group, struct consumer *consumer);
 
-/* ids of commands; see stream_id.c */
+/* Read an id: "ms" (its sequence number is missing_seq then), "ms-seq"; where has_seq is not NULL also
+ * "ms-*", which *has_seq tells; where not strict also "-" and "+". The second answers why not. */
 bool frm_id_read(const struct fr_word *word, uint64_t missing_seq, bool is_strict,
-                 struct stream_id *id, bool *has_no_seq);
-bool frm_arg_id(struct call *c, size_t i, uint64_t missing_seq, bool is_strict,
-                struct stream_id *id, bool *has_no_seq);
+                 struct stream_id *id, bool *has_seq);
+bool frm_arg_id(struct call *c, size_t i, uint64_t missing_seq, struct stream_id *id, bool *has_seq);
 
-/* Reply with an entry, and with its fields only. */
+/* Read two ids as the borders of an interval, "(" before one that is not part of it. */
+bool frm_arg_interval(struct call *c, size_t from_at, size_t to_at, struct stream_id *from,
+                      struct stream_id *to);
+
 void frm_entry_reply(struct out *out, const struct stream_entry *entry);
 
 /* How many entries the group has read when its last one is id; -1: cannot be told. */
 int64_t frm_stream_read_count(const struct stream *stream, struct stream_id id);
-bool frm_stream_has_tombstone(const struct stream *stream, struct stream_id from,
-                              struct stream_id to);
+
+/* Whether an entry from this id on may have been deleted. */
+bool frm_stream_has_gap(const struct stream *stream, struct stream_id from);
+
+/* Answer that there is no such group, with how words it. */
+void frm_no_group(struct call *c, const struct fr_word *key, const struct fr_word *group,
+                  const char *behind);
+
+/* The names of a dict in alphabetical order, as Redis' radix trees have them; the caller frees the
+ * array of so many entries as the dict has. */
+const struct entry **frm_sorted_entries(struct heap *heap, const struct dict *dict);
+
+/* Entries from place first on, up to an id, at most count (below 0: all), as an array. */
+void frm_entries_reply(struct out *out, const struct stream *stream, struct stream_id from,
+                       struct stream_id to, int64_t count, bool is_reversed);
 
 #endif

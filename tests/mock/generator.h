@@ -16,7 +16,8 @@ enum comparison {
     CHANCE,
     TIME,
     SHAPE,
-    SCANNED
+    SCANNED,
+    AGES
 };
 
 enum {

@@ -103,6 +103,22 @@ static bool all_are_members(const struct fr_word *frame, const struct bytes *mem
     return true;
 }
 
+/* The same where numbers are a little apart, as times are. */
+static bool same_ages(const struct fr_word *a, const struct fr_word *b)
+{
+    struct fr_word x[64], y[64];
+    size_t count = reply_children(a, x, 64);
+    if (count == 0 || count != reply_children(b, y, 64)) {
+        return a->data[0] == ':' ? same_time(a, b) : frm_word_equal(a, b);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!same_ages(&x[i], &y[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool same_shape(const struct fr_word *a, const struct fr_word *b)
 {
     static struct fr_word x[CHILDREN_MAX], y[CHILDREN_MAX];
@@ -123,6 +139,8 @@ bool reply_same(const struct fr_word *a, const struct fr_word *b, enum compariso
         return same_scanned(a, b);
     case TIME:
         return same_time(a, b);
+    case AGES:
+        return same_ages(a, b);
     case SHAPE:
         return same_shape(a, b);
     case CHANCE:
