@@ -5,6 +5,7 @@
  *   |      |authority--------------|path
  *
  *   unix://user:password@/run/redis.sock?db=3
+ *   mock://name/3
  *
  * The text is cut into raw parts first and each part is decoded and checked afterwards, so that an
  * escaped delimiter (%2F in a password) never moves a border. Where a part is wrong the error names
@@ -432,6 +433,21 @@ static bool read_host(struct reader *reader, struct part host)
                                              : read_named_host(reader, host);
 }
 
+/* A mock has a name, or none; it has no port. */
+static bool read_mock_name(struct reader *reader, struct part name)
+{
+    if (name.len == 0) {
+        return true;
+    }
+    if (!decode(reader, "name", name, &reader->url->host)) {
+        return false;
+    }
+    if (strchr(reader->url->host, ':') || !host_is_name(reader->url->host)) {
+        return fail(reader, "name has a character that no host name has, or is too long");
+    }
+    return true;
+}
+
 /* The path: a database for TCP, the socket's file for Unix. */
 
 static bool read_db_path(struct reader *reader, struct part path)
@@ -464,6 +480,21 @@ static bool read_socket_path(struct reader *reader, const struct pieces *pieces)
     return true;
 }
 
+/* What stands between scheme and query. */
+static bool read_place(struct reader *reader, const struct pieces *pieces)
+{
+    switch (reader->url->scheme) {
+    case FR_URL_UNIX:
+        return read_socket_path(reader, pieces);
+    case FR_URL_MOCK:
+        return read_mock_name(reader, pieces->host) && read_db_path(reader, pieces->path);
+    case FR_URL_TCP:
+    case FR_URL_TLS:
+        break;
+    }
+    return read_host(reader, pieces->host) && read_db_path(reader, pieces->path);
+}
+
 /* The whole. */
 
 static const struct {
@@ -473,6 +504,7 @@ static const struct {
     {"redis://", FR_URL_TCP},
     {"rediss://", FR_URL_TLS},
     {"unix://", FR_URL_UNIX},
+    {"mock://", FR_URL_MOCK},
 };
 
 /* Returns what follows the scheme, or NULL. */
@@ -485,7 +517,7 @@ static const char *read_scheme(struct reader *reader, const char *text)
             return text + len;
         }
     }
-    fail(reader, "scheme is unknown (known: redis://, rediss://, unix://)");
+    fail(reader, "scheme is unknown (known: redis://, rediss://, unix://, mock://)");
     return NULL;
 }
 
@@ -529,9 +561,7 @@ static bool read_all(struct reader *reader, const char *text)
     if (pieces.has_userinfo && !read_userinfo(reader, pieces.userinfo)) {
         return false;
     }
-    bool is_unix = reader->url->scheme == FR_URL_UNIX;
-    if (is_unix ? !read_socket_path(reader, &pieces)
-                : !read_host(reader, pieces.host) || !read_db_path(reader, pieces.path)) {
+    if (!read_place(reader, &pieces)) {
         return false;
     }
     if (pieces.has_query && !read_query(reader, pieces.query)) {
@@ -569,6 +599,10 @@ const char *fr_url_show(const struct fr_url *url, char *to, size_t cap)
 {
     if (url->scheme == FR_URL_UNIX) {
         snprintf(to, cap, "unix://%s", url->path ? url->path : "");
+        return to;
+    }
+    if (url->scheme == FR_URL_MOCK) {
+        snprintf(to, cap, "mock://%s", url->host ? url->host : "");
         return to;
     }
     const char *scheme = url->scheme == FR_URL_TLS ? "rediss" : "redis";

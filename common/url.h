@@ -1,4 +1,5 @@
-/* Redis URLs: redis://, rediss://, unix://, as redis-py's from_url() reads them.
+/* Redis URLs: redis://, rediss://, unix://, as redis-py's from_url() reads them; and mock://[name],
+ * an engine in memory.
  *
  * What redis-py lets pass silently is an error here: a database that is not a number, a path of
  * several parts, a query key nobody knows. A value in the query wins over one in the path.
@@ -13,12 +14,13 @@
 enum fr_url_scheme {
     FR_URL_TCP,
     FR_URL_TLS,
-    FR_URL_UNIX
+    FR_URL_UNIX,
+    FR_URL_MOCK
 };
 
 struct fr_url {
     enum fr_url_scheme scheme;
-    char *host;           /* TCP and TLS, without brackets */
+    char *host;           /* TCP and TLS, without brackets; mock: its name, NULL when it has none */
     uint16_t port;        /* TCP and TLS; 6379 when the URL says nothing */
     char *path;           /* Unix: the socket's file */
     char *user;           /* NULL: none, the server's default user */

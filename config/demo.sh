@@ -83,5 +83,5 @@ demonstrate() {
 if [ "$1" = --on-running ] || [ "$(cli PING 2>/dev/null)" = PONG ]; then
     demonstrate
 else
-    exec "$HERE/run-dev.sh" "$1" "$HERE/demo.sh" --on-running
+    RUN_SERVER=redis exec "$HERE/run-dev.sh" "$1" "$HERE/demo.sh" --on-running
 fi

@@ -4,8 +4,9 @@
 #   config/run-dev.sh DAEMON                 until Ctrl-C or SIGTERM
 #   config/run-dev.sh DAEMON COMMAND [ARG]   only as long as the command runs; its status is ours
 #
-# Behind it is a redis-server of its own, reachable over a Unix socket alone, with nothing on disk;
-# or, when REDIS_URL is set, the server that names. RUN_DIR moves the sockets elsewhere.
+# Behind it is an engine in the daemon's own memory (mock://), so that no Redis is needed; or, when
+# REDIS_URL is set, the server that names; or, with RUN_SERVER=redis, a redis-server of its own, reachable
+# over a Unix socket alone, with nothing on disk. RUN_DIR moves the sockets elsewhere.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
@@ -95,8 +96,11 @@ main() {
     trap 'exit 0' INT TERM
     if [ -n "${REDIS_URL:-}" ]; then
         export CACHE_URL="${CACHE_URL:-$REDIS_URL}"
-    else
+    elif [ "${RUN_SERVER:-mock}" = redis ]; then
         start_server
+    else
+        export REDIS_URL=mock://dev/0
+        export CACHE_URL="${CACHE_URL:-mock://dev/1}"
     fi
     start_daemon
     if [ $# -gt 0 ]; then

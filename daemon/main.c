@@ -17,6 +17,7 @@
 
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/mock_host.h"
 #include "daemon/memory.h"
 #include "daemon/router.h"
 #include "daemon/settings.h"
@@ -389,6 +390,7 @@ static void end_workers(struct daemon *daemon)
     for (int i = 0; i < daemon->worker_count; i++) {
         worker_finish(&daemon->workers[i]);
     }
+    mock_hosts_finish();
 }
 
 static int serve(struct daemon *daemon)

@@ -329,7 +329,7 @@ static void set_from_environment(struct load *load, size_t section, size_t at, c
 
 static bool is_redis_url(const char *text)
 {
-    static const char *const schemes[] = {"redis://", "rediss://", "unix://"};
+    static const char *const schemes[] = {"redis://", "rediss://", "unix://", "mock://"};
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (strncmp(text, schemes[i], strlen(schemes[i])) == 0) {
             return true;

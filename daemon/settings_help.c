@@ -63,7 +63,7 @@ void settings_help(FILE *to)
           "  PREFIX_URL              the server of a prefix (REDIS_URL, CACHE_URL, ...): wins over "
           "its \"url\", and\n"
           "                          makes the prefix where the file has none, if it begins with\n"
-          "                          redis://, rediss:// or unix://\n"
+          "                          redis://, rediss://, unix:// or mock://\n"
           "  FLASKREDIS_RUNTIME_DIR  wins over \"runtime_dir\"\n",
           to);
 }

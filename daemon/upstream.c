@@ -19,6 +19,7 @@
 #include "daemon/handshake.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/mock_host.h"
 
 /* Attempts in a row before waiting longer than "fail_fast_ms" is thought useless. */
 #define FAILURES_BEFORE_FAIL_FAST 3
@@ -199,8 +200,14 @@ static void start_attempt(struct upstream *upstream)
 {
     upstream->state = UPSTREAM_RESOLVING;
     upstream_set_timer(&upstream->timer, upstream->context->settings->connect_ms);
-    resolve_start(&upstream->resolve, upstream->context->loop, &upstream->context->settings->server,
-                  on_resolved);
+    const struct prefix_settings *settings = upstream->context->settings;
+    if (settings->server.scheme == FR_URL_MOCK) {
+        upstream->resolve.count = 1;
+        bool is_there = mock_host_address(settings, &upstream->resolve.addresses[0]);
+        on_resolved(&upstream->resolve, is_there ? NULL : strerror(errno));
+        return;
+    }
+    resolve_start(&upstream->resolve, upstream->context->loop, &settings->server, on_resolved);
 }
 
 void upstream_hurry(struct upstream *upstream)
