@@ -52,12 +52,26 @@ fuzz_library() {
 
 readonly LIBEVENT=(libevent_core libevent_extra libevent_pthreads)
 
+# Scripts in the mock engine: liblua5.1, unless WITH_LUA=no.
+lua_name() {
+    local name
+    [ "${WITH_LUA:-yes}" != no ] || return 0
+    for name in lua5.1 lua-5.1 lua51; do
+        ! pkg-config --exists "$name" || { echo "$name" && return 0; }
+    done
+}
+
 settings() {
-    local cunit
+    local cunit lua lua_libs= lua_cflags=
+    lua=$(lua_name)
+    if [ -n "$lua" ]; then
+        lua_libs=$(pkg-config --libs "$lua")
+        lua_cflags="-DFR_MOCK_LUA $(pkg-config --cflags "$lua")"
+    fi
     cunit=$(optional_libs cunit)
     echo "HARDENING_PROBED := $(hardening)"
-    echo "LIBRARY_CFLAGS := $(pkg-config --cflags "${LIBEVENT[@]}")"
-    echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih"
+    echo "LIBRARY_CFLAGS := $(pkg-config --cflags "${LIBEVENT[@]}") $lua_cflags"
+    echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih $lua_libs"
     echo "CLIENT_LIBS := $(pkg-config --libs hiredis) -lm"
     echo "TEST_LIBS := ${cunit:--lcunit} -lm"
     echo "BENCH_LIBS := $(optional_libs hiredis) -lm"

@@ -56,6 +56,7 @@ struct fr_mock *fr_mock_create(const struct fr_mock_options *options)
     TAILQ_INIT(&mock->waiting);
     TAILQ_INIT(&mock->ready);
     frm_dict_init(&mock->snapshots, &mock->heap);
+    frm_dict_init(&mock->scripts, &mock->heap);
     mock->next_session_id = 1;
     for (int i = 0; i < DB_COUNT; i++) {
         mock->db[i] = (struct db){.mock = mock, .soonest_ms = NEVER, .number = i};

@@ -180,8 +180,6 @@ struct orders {
     int64_t delay_us;
 };
 
-struct script_engine;
-
 struct fr_mock {
     struct heap heap;
     int64_t (*clock)(void *arg);
@@ -199,7 +197,7 @@ struct fr_mock {
     size_t watch_count; /* of all sessions */
     struct orders orders;
     struct dict snapshots;
-    struct script_engine *scripts; /* NULL until the first */
+    struct dict scripts; /* SHA-1 -> source */
     bool in_script;
     bool in_exec;
     int64_t started_ms;

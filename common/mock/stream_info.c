@@ -73,7 +73,9 @@ void frm_cmd_xinfo_stream(struct call *c)
     show_entry(c->out, "last-entry", len ? frm_stream_at(stream, len - 1) : NULL);
 }
 
-/* How many entries the group has still to read; -1: cannot be told. */
+#define UNKNOWN INT64_MIN
+
+/* How many entries the group has still to read; as wrong as Redis' where ENTRIESREAD was wrong. */
 static int64_t lag_of(const struct stream *stream, const struct group *group)
 {
     int64_t read = group->entries_read;
@@ -83,13 +85,13 @@ static int64_t lag_of(const struct stream *stream, const struct group *group)
     if (read == -1 || frm_stream_has_gap(stream, group->last)) {
         read = frm_stream_read_count(stream, group->last);
     }
-    return read == -1 ? -1 : (int64_t)stream->added - read;
+    return read == -1 ? UNKNOWN : (int64_t)stream->added - read;
 }
 
 static void show_known(struct out *out, const char *name, int64_t number)
 {
     frm_bulk_text(out, name);
-    if (number == -1) {
+    if (number == UNKNOWN) {
         frm_null(out);
     } else {
         frm_int(out, number);
@@ -112,7 +114,8 @@ void frm_cmd_xinfo_groups(struct call *c)
         show_number(c->out, "consumers", group->consumers.live);
         show_number(c->out, "pending", (int64_t)group->pending_count);
         show_id(c->out, "last-delivered-id", group->last);
-        show_known(c->out, "entries-read", group->entries_read);
+        show_known(c->out, "entries-read",
+                   group->entries_read == -1 ? UNKNOWN : group->entries_read);
         show_known(c->out, "lag", lag_of(stream, group));
     }
     frm_free(entries);

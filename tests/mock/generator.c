@@ -116,6 +116,19 @@ static const char *const *const ends = LIST("-", "+", "-", "+", "1-1", "3", "(1-
 static const char *const *const groups = LIST("g1", "g2", "g1", "g3");
 static const char *const *const consumers = LIST("c1", "c2", "c1", "c3");
 
+/* Separated by blanks in templates, so they have none but in strings. */
+static const char *const *const scripts = LIST(
+    "return 1", "return redis.call('GET', KEYS[1])", "return redis.call('SET', KEYS[1], ARGV[1])",
+    "return {1, 2, {3, 'four'}, false, true, 5.7}", "return redis.pcall('INCR', KEYS[1])",
+    "return redis.call('INCR', KEYS[1])", "return redis.error_reply('MY err')",
+    "return redis.error_reply('short')", "return redis.status_reply('FINE')", "error('told to')",
+    "return redis.sha1hex(ARGV[1] or '')", "return #KEYS + #ARGV", "this is no lua", "return nosuch",
+    "x = 1", "return redis.call('NOSUCH')", "return redis.call('GET')", "return redis.call('BLPOP', 'l9', 0)",
+    "return redis.call('LPUSH', KEYS[1] or 'l0', 1, 2)", "redis.call('SELECT', 1) return redis.call('DBSIZE') * 0",
+    "return redis.call()", "return redis.call('GET', {})", "return {ok='X', 1}", "return {err='E text'}",
+    "local t = {} for i = 1, 3 do t[i] = redis.call('TYPE', 's' .. i) end return t", "return nil",
+    "return redis.call('HSET', 'h1', 'f1', 1.5)", "return -3.9", "return 'text'", "return {}");
+
 struct kind {
     char letter;
     const char *const *const *from;
@@ -125,7 +138,7 @@ static const struct kind kinds[] = {
     {'v', &values},   {'m', &members},    {'f', &fields},     {'i', &ints},       {'n', &counts},
     {'j', &small},    {'r', &reals},      {'o', &borders},    {'x', &lexes},      {'w', &types},
     {'b', &bits},     {'p', &patterns},   {'c', &channels},   {'t', &timeouts},   {'d', &databases},
-    {'P', &subscribed}, {'q', &future_s}, {'Q', &future_ms},
+    {'L', &scripts},  {'P', &subscribed}, {'q', &future_s}, {'Q', &future_ms},
     {'e', &relative}, {'a', &absolute_s}, {'A', &absolute_ms}, {'D', &ids},       {'N', &new_ids},
     {'R', &after_ids}, {'B', &ends},      {'G', &groups},     {'C', &consumers},
 };

@@ -22,7 +22,7 @@ enum comparison {
 
 enum {
     WORDS_MAX = 64,
-    WORD_CAP = 160
+    WORD_CAP = 192
 };
 
 struct command_text {
