@@ -48,6 +48,16 @@ static bool read_creating(struct call *c, struct creating *creating, bool may_ma
     return true;
 }
 
+/* More options than there can be. */
+static bool too_many(struct call *c, size_t most)
+{
+    if (c->argc > most) {
+        frm_error(c->out, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
+                          "XGROUP HELP.", shown_len(&c->argv[1]), c->argv[1].data);
+    }
+    return c->argc > most;
+}
+
 static bool need_stream(struct call *c, const struct value *value)
 {
     if (!value) {
@@ -84,7 +94,8 @@ void frm_cmd_xgroup_create(struct call *c)
     struct group *group;
     struct stream_id id;
     if (!read_creating(c, &creating, true) || !find_group(c, 2, &value, &group) ||
-        (!creating.makes_stream && !need_stream(c, value)) || !read_group_id(c, value, &id)) {
+        (!creating.makes_stream && !need_stream(c, value)) || too_many(c, 8) ||
+        !read_group_id(c, value, &id)) {
         return;
     }
     if (group) {
@@ -104,7 +115,8 @@ void frm_cmd_xgroup_setid(struct call *c)
     struct group *group;
     struct stream_id id;
     if (!read_creating(c, &creating, false) || !find_group(c, 2, &value, &group) ||
-        !need_stream(c, value) || !need_group(c, group) || !read_group_id(c, value, &id)) {
+        !need_stream(c, value) || !need_group(c, group) || too_many(c, 7) ||
+        !read_group_id(c, value, &id)) {
         return;
     }
     group->last = id;

@@ -160,6 +160,13 @@ struct comparing {
 static bool reply_fits(const struct fr_word *redis, const struct fr_word *engine,
                        const struct comparing *comparing)
 {
+    /* SORT of 7.0 looks at errno without clearing it: after another command's number out of range,
+     * numbers are none to it, by chance of what ran before */
+    static const char stale_errno[] = "-ERR One or more scores can't be converted into double\r\n";
+    if (redis->len == sizeof(stale_errno) - 1 &&
+        memcmp(redis->data, stale_errno, redis->len) == 0) {
+        return true;
+    }
     if (redis->data[0] == '-' || engine->data[0] == '-') {
         return reply_same(redis, engine, SAME, NULL);
     }

@@ -1,0 +1,267 @@
+/* What a test orders of an engine, and what an embedding program sees of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mock/mock.h"
+#include "tests/support/suite.h"
+
+static struct fr_mock *mock;
+static struct fr_mock_session *one, *other;
+static int told;
+
+static void release(void *what)
+{
+    (void)what;
+    fr_mock_session_destroy(one);
+    fr_mock_session_destroy(other);
+    fr_mock_destroy(mock);
+    mock = NULL;
+}
+
+static void on_output(void *arg)
+{
+    (void)arg;
+    told++;
+}
+
+static void begin(const struct fr_mock_options *options)
+{
+    mock = fr_mock_create(options);
+    one = fr_mock_session_create(mock, NULL, NULL);
+    other = fr_mock_session_create(mock, on_output, NULL);
+    told = 0;
+    case_defer(release, NULL);
+}
+
+static void call(struct fr_mock_session *session, const char *line)
+{
+    char text[4096];
+    struct fr_word words[64];
+    size_t count = 0;
+    snprintf(text, sizeof(text), "%s", line);
+    for (char *at = strtok(text, " "); at; at = strtok(NULL, " ")) {
+        words[count++] = (struct fr_word){at, strlen(at)};
+    }
+    fr_mock_call(session, words, count);
+}
+
+static void expect_output(const char *file, int line, struct fr_mock_session *session,
+                          const char *expected)
+{
+    size_t len;
+    const char *data = fr_mock_output(session, &len);
+    expect_bytes(file, line, "output", data, len, expected, strlen(expected));
+    fr_mock_taken(session, len);
+}
+#define EXPECT_OUTPUT(session, expected) expect_output(__FILE__, __LINE__, session, expected)
+
+#define EXPECT_ANSWER(session, line, expected)                                                     \
+    do {                                                                                           \
+        call(session, line);                                                                       \
+        EXPECT_OUTPUT(session, expected);                                                          \
+    } while (0)
+
+static void keys_expire_by_a_moved_clock(void)
+{
+    begin(NULL);
+    fr_mock_clock_set(mock, 1000000);
+    EXPECT_ANSWER(one, "SET k v EX 10", "+OK\r\n");
+    EXPECT_ANSWER(one, "PTTL k", ":10000\r\n");
+    fr_mock_clock_move(mock, 9999000);
+    EXPECT_ANSWER(one, "PTTL k", ":1\r\n");
+    fr_mock_clock_move(mock, 1000);
+    EXPECT_ANSWER(one, "DBSIZE", ":0\r\n");
+    EXPECT_ANSWER(one, "TIME", "*2\r\n$2\r\n11\r\n$1\r\n0\r\n");
+}
+
+static void waits_end_by_a_moved_clock(void)
+{
+    begin(NULL);
+    fr_mock_clock_set(mock, 1000000);
+    call(other, "BLPOP q 5");
+    EXPECT(!fr_mock_may_call(other));
+    EXPECT_NUMBER(fr_mock_due_us(mock), -1);
+    fr_mock_clock_move(mock, 4999000);
+    EXPECT_OUTPUT(other, "");
+    fr_mock_clock_move(mock, 1000);
+    EXPECT_OUTPUT(other, "*-1\r\n");
+    EXPECT(fr_mock_may_call(other));
+    EXPECT_NUMBER(told, 1);
+}
+
+static void a_waiter_is_served_and_told(void)
+{
+    begin(NULL);
+    call(other, "BLPOP q 0");
+    EXPECT_ANSWER(one, "RPUSH q x", ":1\r\n");
+    EXPECT_OUTPUT(other, "*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
+    EXPECT_NUMBER(told, 1);
+}
+
+static void commands_fail_as_ordered(void)
+{
+    begin(NULL);
+    fr_mock_fail(mock, 2, "LOADING not yet", 15);
+    EXPECT_ANSWER(one, "SELECT 1", "+OK\r\n");
+    EXPECT_ANSWER(one, "SET k v", "-LOADING not yet\r\n");
+    EXPECT_ANSWER(other, "GET k", "-LOADING not yet\r\n");
+    EXPECT_ANSWER(one, "GET k", "$-1\r\n");
+}
+
+static int64_t hand_us;
+
+static int64_t hand_clock(void *arg)
+{
+    (void)arg;
+    return hand_us;
+}
+
+static void replies_are_held_back_as_ordered(void)
+{
+    begin(&(struct fr_mock_options){.now_us = hand_clock});
+    hand_us = 5000000;
+    fr_mock_delay(mock, 1, 2000);
+    EXPECT_ANSWER(one, "SET k v", "");
+    EXPECT(!fr_mock_may_call(one));
+    EXPECT_NUMBER(fr_mock_due_us(mock), 2000);
+    EXPECT_ANSWER(other, "GET k", "$1\r\nv\r\n");
+    hand_us += 2000;
+    fr_mock_tick(mock);
+    EXPECT_OUTPUT(one, "+OK\r\n");
+    EXPECT(fr_mock_may_call(one));
+}
+
+static void connections_are_dropped_as_ordered(void)
+{
+    begin(NULL);
+    EXPECT_ANSWER(one, "MOCK DROP 1", "+OK\r\n");
+    EXPECT_ANSWER(other, "SET k v", "");
+    EXPECT(fr_mock_has_ended(other));
+    EXPECT_ANSWER(one, "GET k", "$-1\r\n");
+}
+
+static void snapshots_bring_all_types_back(void)
+{
+    begin(NULL);
+    static const char *const fill[] = {"SET s 1",         "RPUSH l a b",     "SADD S x",
+                                       "ZADD z 1.5 m",    "HSET h f v",      "XADD x 1-1 f v",
+                                       "XGROUP CREATE x g 0", "PEXPIREAT s 4000000000000"};
+    for (size_t i = 0; i < sizeof(fill) / sizeof(fill[0]); i++) {
+        call(other, fill[i]);
+    }
+    fr_mock_snapshot(mock, "all", 3);
+    call(other, "FLUSHALL");
+    call(other, "SET left over");
+    EXPECT(!fr_mock_restore(mock, "none", 4));
+    EXPECT(fr_mock_restore(mock, "all", 3));
+    EXPECT_ANSWER(one, "DBSIZE", ":6\r\n");
+    EXPECT_ANSWER(one, "LRANGE l 0 -1", "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+    EXPECT_ANSWER(one, "ZSCORE z m", "$3\r\n1.5\r\n");
+    EXPECT_ANSWER(one, "HGET h f", "$1\r\nv\r\n");
+    EXPECT_ANSWER(one, "XLEN x", ":1\r\n");
+    EXPECT_ANSWER(one, "XGROUP DESTROY x g", ":1\r\n");
+    EXPECT_ANSWER(one, "PEXPIRETIME s", ":4000000000000\r\n");
+    EXPECT_ANSWER(one, "SISMEMBER S x", ":1\r\n");
+}
+
+static void the_same_seed_gives_the_same_chance(void)
+{
+    begin(NULL);
+    char first[512];
+    size_t len;
+    call(other, "SADD S a b c d e f g h i j k l m n o p");
+    fr_mock_snapshot(mock, "full", 4);
+    fr_mock_seed(mock, 7);
+    call(one, "SPOP S 5");
+    const char *data = fr_mock_output(one, &len);
+    EXPECT(len < sizeof(first));
+    memcpy(first, data, len);
+    fr_mock_taken(one, len);
+    fr_mock_restore(mock, "full", 4);
+    fr_mock_seed(mock, 7);
+    call(one, "SPOP S 5");
+    size_t again_len;
+    data = fr_mock_output(one, &again_len);
+    expect_bytes(__FILE__, __LINE__, "members", data, again_len, first, len);
+}
+
+static void memory_is_bounded(void)
+{
+    begin(&(struct fr_mock_options){.memory_max = 1000000});
+    static const char oom[] = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    EXPECT_ANSWER(one, "SETRANGE k 2000000 x", oom);
+    EXPECT_ANSWER(one, "SETBIT k 80000000 1", oom);
+    for (int i = 0; i < 100000; i++) {
+        char line[64];
+        snprintf(line, sizeof(line), "RPUSH l item%d", i);
+        call(other, line);
+        size_t len;
+        fr_mock_output(other, &len);
+        fr_mock_taken(other, len);
+    }
+    EXPECT_BETWEEN(fr_mock_memory(mock), 900000, 2500000);
+    EXPECT_ANSWER(one, "SET k v", oom);
+    EXPECT_ANSWER(one, "DEL l", ":1\r\n");
+    EXPECT_ANSWER(one, "SET k v", "+OK\r\n");
+}
+
+static void an_output_nobody_reads_ends_the_connection(void)
+{
+    begin(&(struct fr_mock_options){.memory_max = 1000000});
+    call(one, "SADD S member");
+    call(one, "SRANDMEMBER S -100000000");
+    EXPECT(fr_mock_has_ended(one));
+    EXPECT_BETWEEN(fr_mock_memory(mock), 0, 3000000);
+}
+
+static void a_scan_shows_what_stays_exactly_once(void)
+{
+    begin(NULL);
+    enum {
+        KEYS = 1000
+    };
+    static int seen[KEYS];
+    memset(seen, 0, sizeof(seen));
+    char line[128], cursor[32] = "0";
+    size_t len;
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(line, sizeof(line), "SET key%d v", i);
+        call(other, line);
+    }
+    int round = 0;
+    do {
+        snprintf(line, sizeof(line), "SCAN %s COUNT 7", cursor);
+        call(one, line);
+        const char *data = fr_mock_output(one, &len);
+        EXPECT(sscanf(data, "*2\r\n$%*d\r\n%31[0-9]", cursor) == 1);
+        for (const char *at = data; (at = memmem(at, len - (size_t)(at - data), "key", 3)); at++) {
+            int key = atoi(at + 3);
+            seen[key < KEYS ? key : 0]++;
+        }
+        fr_mock_taken(one, len);
+        snprintf(line, sizeof(line), "SET new%d v", round);
+        call(other, line);
+        snprintf(line, sizeof(line), "DEL key%d", round * 3 + 1); /* the odd ones may go */
+        call(other, line);
+        round++;
+    } while (strcmp(cursor, "0") != 0);
+    for (int i = 0; i < KEYS; i++) {
+        EXPECT(i % 3 == 1 ? seen[i] <= 1 : seen[i] == 1);
+    }
+}
+
+static const struct test_case cases[] = {
+    {"keys expire by a moved clock", keys_expire_by_a_moved_clock},
+    {"waits end by a moved clock", waits_end_by_a_moved_clock},
+    {"who waits is served and told", a_waiter_is_served_and_told},
+    {"commands fail as ordered", commands_fail_as_ordered},
+    {"replies are held back as ordered", replies_are_held_back_as_ordered},
+    {"connections are dropped as ordered", connections_are_dropped_as_ordered},
+    {"snapshots bring all types back", snapshots_bring_all_types_back},
+    {"the same seed gives the same chance", the_same_seed_gives_the_same_chance},
+    {"memory is bounded", memory_is_bounded},
+    {"an output nobody reads ends the connection", an_output_nobody_reads_ends_the_connection},
+    {"a scan shows what stays exactly once", a_scan_shows_what_stays_exactly_once},
+};
+SUITE_MAIN("mock control", cases)
