@@ -436,16 +436,9 @@ static bool read_host(struct reader *reader, struct part host)
 /* A mock has a name, or none; it has no port. */
 static bool read_mock_name(struct reader *reader, struct part name)
 {
-    if (name.len == 0) {
-        return true;
-    }
-    if (!decode(reader, "name", name, &reader->url->host)) {
-        return false;
-    }
-    if (strchr(reader->url->host, ':') || !host_is_name(reader->url->host)) {
-        return fail(reader, "name has a character that no host name has, or is too long");
-    }
-    return true;
+    return name.len == 0 || (decode(reader, "name", name, &reader->url->host) &&
+                             (host_is_name(reader->url->host) ||
+                              fail(reader, "name has a character that no host name has")));
 }
 
 /* The path: a database for TCP, the socket's file for Unix. */
@@ -483,19 +476,13 @@ static bool read_socket_path(struct reader *reader, const struct pieces *pieces)
 /* What stands between scheme and query. */
 static bool read_place(struct reader *reader, const struct pieces *pieces)
 {
-    switch (reader->url->scheme) {
-    case FR_URL_UNIX:
+    if (reader->url->scheme == FR_URL_UNIX) {
         return read_socket_path(reader, pieces);
-    case FR_URL_MOCK:
-        return read_mock_name(reader, pieces->host) && read_db_path(reader, pieces->path);
-    case FR_URL_TCP:
-    case FR_URL_TLS:
-        break;
     }
-    return read_host(reader, pieces->host) && read_db_path(reader, pieces->path);
+    bool is_mock = reader->url->scheme == FR_URL_MOCK;
+    return (is_mock ? read_mock_name(reader, pieces->host) : read_host(reader, pieces->host)) &&
+           read_db_path(reader, pieces->path);
 }
-
-/* The whole. */
 
 static const struct {
     const char *text;

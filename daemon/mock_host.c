@@ -89,8 +89,7 @@ static void call(struct connection *connection, const char *frame, size_t len)
 {
     struct fr_word few[FEW_WORDS];
     size_t count = connection->request.argc;
-    struct fr_word *words =
-        count <= FEW_WORDS ? few : memory_alloc(count * sizeof(struct fr_word));
+    struct fr_word *words = count <= FEW_WORDS ? few : memory_alloc(count * sizeof(struct fr_word));
     struct fr_words walk = fr_words_begin(frame, len);
     size_t at = 0;
     while (at < count && fr_words_next(&walk, &words[at])) {
@@ -172,18 +171,24 @@ static void set_timer(struct host *host)
     event_add(&host->timer, &wait);
 }
 
+static struct connection *next_with_work(struct host *host)
+{
+    struct connection *connection;
+    LIST_FOREACH(connection, &host->connections, link)
+    {
+        if (connection->has_work) {
+            break;
+        }
+    }
+    return connection;
+}
+
 /* What one command does may give work to every other connection. */
 static void settle(struct host *host)
 {
-    struct connection *connection;
-    do {
-        LIST_FOREACH (connection, &host->connections, link) {
-            if (connection->has_work) {
-                advance(connection);
-                break;
-            }
-        }
-    } while (connection);
+    for (struct connection *connection; (connection = next_with_work(host)) != NULL;) {
+        advance(connection);
+    }
     set_timer(host);
 }
 
@@ -272,8 +277,9 @@ static void *run(void *arg)
 
 static void free_host(struct host *host)
 {
-    struct connection *connection;
-    while ((connection = LIST_FIRST(&host->connections)) != NULL) {
+    struct connection *connection, *next;
+    for (connection = LIST_FIRST(&host->connections); connection != NULL; connection = next) {
+        next = LIST_NEXT(connection, link);
         close_connection(connection);
     }
     if (host->base != NULL) {
@@ -332,8 +338,8 @@ static char *key_of(const struct prefix_settings *settings)
 {
     char key[512];
     const char *name = settings->server.host;
-    int len = snprintf(key, sizeof key, "%s%s", name != NULL ? "" : "prefix:",
-                       name != NULL ? name : settings->name);
+    int len = snprintf(key, sizeof key, "%s%s",
+                       name != NULL ? "" : "prefix:", name != NULL ? name : settings->name);
     return memory_text(key, (size_t)len < sizeof key ? (size_t)len : sizeof key - 1);
 }
 
@@ -362,7 +368,8 @@ bool mock_host_address(const struct prefix_settings *settings, struct address *a
     struct host *host;
     char *key = key_of(settings);
     pthread_mutex_lock(&hosts_lock);
-    LIST_FOREACH (host, &hosts, link) {
+    LIST_FOREACH(host, &hosts, link)
+    {
         if (strcmp(host->key, key) == 0) {
             break;
         }

@@ -48,7 +48,8 @@ bool frm_arg_double(struct call *c, size_t i, double *value, const char *error)
     return false;
 }
 
-/* -------------------------------------------------------------------------------------- patterns */
+/* -------------------------------------------------------------------------------------- patterns
+ */
 
 /* Match one [...] at *at, which stands behind the bracket, and move *at behind its end. */
 static bool class_has(const struct fr_word *pattern, size_t *at, unsigned char byte)

@@ -99,7 +99,8 @@ static int64_t read_fields(struct call *c, struct field *fields)
     return count;
 }
 
-/* ---------------------------------------------------------------------------------------- numbers */
+/* ---------------------------------------------------------------------------------------- numbers
+ */
 
 static uint64_t read_bits(const struct value *value, const struct field *field)
 {
@@ -110,7 +111,8 @@ static uint64_t read_bits(const struct value *value, const struct field *field)
         unsigned byte = is_there ? (unsigned char)value->string->data[at >> 3] : 0;
         bits = bits << 1 | (byte >> (7 - (at & 7)) & 1);
     }
-    if (field->is_signed && field->width < 64 && bits >> (field->width - 1) & 1) {
+    if (field->is_signed && field->width > 0 && field->width < 64 &&
+        bits >> (field->width - 1) & 1) {
         bits |= UINT64_MAX << field->width;
     }
     return bits;
@@ -170,8 +172,8 @@ static void run_field(struct call *c, struct value *value, const struct field *f
         return;
     }
     bool is_set = field->action == FIELD_SET;
-    bool overflows =
-        is_set ? add(field, (uint64_t)field->operand, 0, &now) : add(field, old, field->operand, &now);
+    bool overflows = is_set ? add(field, (uint64_t)field->operand, 0, &now)
+                            : add(field, old, field->operand, &now);
     if (overflows && field->overflow == FAIL) {
         frm_null(c->out);
         return;
@@ -180,7 +182,8 @@ static void run_field(struct call *c, struct value *value, const struct field *f
     write_bits(value, field, now);
 }
 
-/* ---------------------------------------------------------------------------------------- commands */
+/* ---------------------------------------------------------------------------------------- commands
+ */
 
 /* The bytes the string must have for what is written; 0 when nothing is. */
 static size_t bytes_written(const struct field *fields, size_t count)

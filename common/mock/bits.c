@@ -43,8 +43,7 @@ void frm_cmd_setbit(struct call *c)
         return;
     }
     uint64_t byte = offset >> 3;
-    if ((!value || byte >= value->string->len) &&
-        !frm_string_may_be(c, value, (int64_t)byte + 1)) {
+    if ((!value || byte >= value->string->len) && !frm_string_may_be(c, value, (int64_t)byte + 1)) {
         return;
     }
     value = frm_string_grow(c, &c->argv[1], value, byte + 1);
@@ -65,7 +64,8 @@ void frm_cmd_getbit(struct call *c)
     }
 }
 
-/* ------------------------------------------------------------------------------- counting, finding */
+/* ------------------------------------------------------------------------------- counting, finding
+ */
 
 /* A range of bits, first to last. */
 struct range {
@@ -201,7 +201,8 @@ void frm_cmd_bitpos(struct call *c)
                    c->argc > 4);
 }
 
-/* ----------------------------------------------------------------------------------------- BITOP */
+/* ----------------------------------------------------------------------------------------- BITOP
+ */
 
 static unsigned char op_and(unsigned char a, unsigned char b)
 {

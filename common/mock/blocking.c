@@ -89,7 +89,8 @@ void frm_ready(struct db *db, const struct fr_word *key, bool was_deleted)
     if (TAILQ_EMPTY(&mock->waiting)) {
         return;
     }
-    TAILQ_FOREACH (ready, &mock->ready, link) {
+    TAILQ_FOREACH(ready, &mock->ready, link)
+    {
         struct fr_word other = frm_word(ready->key);
         if (ready->db == db && frm_word_equal(&other, key)) {
             return;
@@ -117,8 +118,12 @@ static bool waits_for(const struct wait *wait, const struct db *db, const struct
 static void serve(struct fr_mock_session *session, const struct fr_word *key)
 {
     struct wait *wait = &session->wait;
-    struct call c = {.mock = session->mock, .session = session, .db = wait->db,
-                     .out = &session->out, .argv = wait->words->words, .argc = wait->words->count};
+    struct call c = {.mock = session->mock,
+                     .session = session,
+                     .db = wait->db,
+                     .out = &session->out,
+                     .argv = wait->words->words,
+                     .argc = wait->words->count};
     frm_command_find(c.argv, c.argc, &c.row);
     bool is_served = wait->kind == WAIT_LIST   ? frm_serve_list(&c, key)
                      : wait->kind == WAIT_ZSET ? frm_serve_zset(&c, key)

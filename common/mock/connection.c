@@ -35,7 +35,8 @@ void frm_cmd_quit(struct call *c)
     frm_session_end(c->session);
 }
 
-/* --------------------------------------------------------------------------------------- greeting */
+/* --------------------------------------------------------------------------------------- greeting
+ */
 
 /* There is one user, default, who needs no password. */
 static bool log_in(struct call *c, const struct fr_word *user)
@@ -118,8 +119,7 @@ void frm_cmd_hello(struct call *c)
     int64_t protocol = c->out->protocol;
     const struct fr_word *name = NULL;
     if (c->argc > 1 &&
-        !frm_arg_int(c, 1, &protocol,
-                     "ERR Protocol version is not an integer or out of range")) {
+        !frm_arg_int(c, 1, &protocol, "ERR Protocol version is not an integer or out of range")) {
         return;
     }
     if (protocol != 2 && protocol != 3) {
@@ -147,7 +147,8 @@ void frm_cmd_reset(struct call *c)
     frm_status(c->out, "RESET");
 }
 
-/* ----------------------------------------------------------------------------------------- CLIENT */
+/* ----------------------------------------------------------------------------------------- CLIENT
+ */
 
 void frm_cmd_client_id(struct call *c)
 {
@@ -174,10 +175,10 @@ static size_t describe(char *to, size_t cap, const struct fr_mock_session *sessi
 {
     const struct str *name = session->name;
     int64_t now_ms = frm_now_ms(session->mock);
-    const char *mode = session->flags & IN_MULTI          ? "x"
+    const char *mode = session->flags & IN_MULTI            ? "x"
                        : session->wait.kind != WAIT_NOTHING ? "b"
-                       : frm_subscription_count(session)  ? "P"
-                                                          : "N";
+                       : frm_subscription_count(session)    ? "P"
+                                                            : "N";
     int len = snprintf(
         to, cap,
         "id=%" PRId64 " addr=mock:0 laddr=mock:0 fd=-1 name=%.*s age=%" PRId64 " idle=%" PRId64
@@ -208,7 +209,8 @@ void frm_cmd_client_list(struct call *c)
     char text[1024];
     const struct fr_mock_session *session;
     frm_out_init(&lines, &c->mock->heap);
-    TAILQ_FOREACH (session, &c->mock->sessions, link) {
+    TAILQ_FOREACH(session, &c->mock->sessions, link)
+    {
         frm_out_raw(&lines, text, describe(text, sizeof(text), session));
     }
     frm_verbatim(c->out, lines.data, lines.end);
@@ -239,8 +241,8 @@ void frm_cmd_client_no_evict(struct call *c)
         frm_error_syntax(c->out);
         return;
     }
-    c->session->flags = is_on ? c->session->flags | NO_EVICT
-                              : c->session->flags & ~(unsigned)NO_EVICT;
+    c->session->flags =
+        is_on ? c->session->flags | NO_EVICT : c->session->flags & ~(unsigned)NO_EVICT;
     frm_ok(c->out);
 }
 
@@ -260,7 +262,8 @@ void frm_cmd_client_unblock(struct call *c)
     if (!frm_arg_int(c, 2, &id, NULL)) {
         return;
     }
-    TAILQ_FOREACH (session, &c->mock->waiting, wait.link) {
+    TAILQ_FOREACH(session, &c->mock->waiting, wait.link)
+    {
         if (session->id == id && session->wait.kind != WAIT_DELAY) {
             break;
         }

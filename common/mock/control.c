@@ -113,8 +113,8 @@ static const struct {
     const char *name;
     void (*run)(struct call *c);
 } orders[] = {
-    {"clock", clock_order}, {"fail", fail_order},         {"delay", delay_order},
-    {"drop", drop_order},   {"seed", seed_order},         {"snapshot", snapshot_order},
+    {"clock", clock_order}, {"fail", fail_order},       {"delay", delay_order},
+    {"drop", drop_order},   {"seed", seed_order},       {"snapshot", snapshot_order},
     {"reset", reset_order}, {"restore", restore_order},
 };
 
@@ -126,12 +126,14 @@ void frm_cmd_mock(struct call *c)
             return;
         }
     }
-    frm_error(c->out, "ERR unknown subcommand '%.*s'. There are CLOCK, DELAY, DROP, FAIL, RESET, "
-                      "RESTORE, SEED and SNAPSHOT.",
+    frm_error(c->out,
+              "ERR unknown subcommand '%.*s'. There are CLOCK, DELAY, DROP, FAIL, RESET, "
+              "RESTORE, SEED and SNAPSHOT.",
               c->argv[1].len < 128 ? (int)c->argv[1].len : 128, c->argv[1].data);
 }
 
-/* ----------------------------------------------------------------------------------------- orders */
+/* ----------------------------------------------------------------------------------------- orders
+ */
 
 bool frm_ordered(struct call *c)
 {
@@ -177,7 +179,8 @@ void frm_orders_clear(struct fr_mock *mock)
     mock->orders = (struct orders){0};
 }
 
-/* -------------------------------------------------------------------------------------- snapshots */
+/* -------------------------------------------------------------------------------------- snapshots
+ */
 
 struct snapshot {
     struct dict keys[DB_COUNT];
@@ -221,7 +224,8 @@ bool fr_mock_restore(struct fr_mock *mock, const char *name, size_t name_len)
     const struct snapshot *snapshot = found->value;
     for (int i = 0; i < DB_COUNT; i++) {
         frm_flush(&mock->db[i]);
-        for (const struct entry *entry = NULL; (entry = frm_dict_next(&snapshot->keys[i], entry));) {
+        for (const struct entry *entry = NULL;
+             (entry = frm_dict_next(&snapshot->keys[i], entry));) {
             struct fr_word key = frm_word(entry->key);
             frm_add(&mock->db[i], &key, frm_value_copy(&mock->heap, entry->value));
             frm_touch(&mock->db[i], &key);

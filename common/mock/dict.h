@@ -5,9 +5,9 @@
  *     | 2 |   | 0 | x | 3 |   |  ----> | id 4 | id 7 | gone | id 9 |  ... |
  *     +---+---+---+---+---+---+        +------+------+------+------+------+
  *
- * Each entry has an id that only grows; a SCAN cursor is the id of the next entry to show. So a scan
- * shows every entry that was there from its beginning to its end exactly once, whatever is added or
- * removed meanwhile, which is more than Redis promises. */
+ * Each entry has an id that only grows; a SCAN cursor is the id of the next entry to show. So a
+ * scan shows every entry that was there from its beginning to its end exactly once, whatever is
+ * added or removed meanwhile, which is more than Redis promises. */
 #ifndef FR_MOCK_DICT_H
 #define FR_MOCK_DICT_H
 
@@ -38,8 +38,8 @@ void frm_dict_finish(struct dict *dict, void (*free_value)(void *value));
 
 struct entry *frm_dict_find(const struct dict *dict, const struct fr_word *key);
 
-/* Find or add (with value NULL) a key; *added, where not NULL, tells which. Entries move when one is
- * added. */
+/* Find or add (with value NULL) a key; *added, where not NULL, tells which. Entries move when one
+ * is added. */
 struct entry *frm_dict_put(struct dict *dict, const struct fr_word *key, bool *added);
 
 /* Remove a key and free it; its value is returned in *value where that is not NULL. Entries may

@@ -95,7 +95,8 @@ size_t fr_mock_memory(const struct fr_mock *mock)
     return mock->heap.used;
 }
 
-/* ----------------------------------------------------------------------------------------- clock */
+/* ----------------------------------------------------------------------------------------- clock
+ */
 
 static int64_t clock_now(const struct fr_mock *mock)
 {
@@ -147,7 +148,8 @@ int64_t fr_mock_due_us(struct fr_mock *mock)
 {
     int64_t soonest = NEVER;
     struct fr_mock_session *session;
-    TAILQ_FOREACH (session, &mock->waiting, wait.link) {
+    TAILQ_FOREACH(session, &mock->waiting, wait.link)
+    {
         const struct wait *wait = &session->wait;
         if (wait->until_us == NEVER) {
             continue;

@@ -24,7 +24,8 @@ enum {
 /* Redis' proto-max-bulk-len: no string grows beyond it. */
 #define STRING_MAX (512LL * 1024 * 1024)
 
-/* ---------------------------------------------------------------------------------------- values */
+/* ---------------------------------------------------------------------------------------- values
+ */
 
 enum value_type {
     TYPE_STRING,
@@ -74,14 +75,15 @@ enum number_form {
 };
 
 struct value *frm_value_new(struct heap *heap, enum value_type type);
-void frm_value_free(void *value);
+void frm_value_free(void *what);
 struct value *frm_value_copy(struct heap *heap, const struct value *value);
 const char *frm_value_encoding(const struct value *value);
 
 /* Whether a list, set, hash or zset has nothing left in it. */
 bool frm_value_is_empty(const struct value *value);
 
-/* ------------------------------------------------------------------------------------- databases */
+/* ------------------------------------------------------------------------------------- databases
+ */
 
 struct db {
     struct fr_mock *mock;
@@ -104,14 +106,15 @@ struct watch {
     struct str *key;
 };
 
-/* -------------------------------------------------------------------------------------- sessions */
+/* -------------------------------------------------------------------------------------- sessions
+ */
 
 enum session_flag {
     IN_MULTI = 1,
-    DIRTY_EXEC = 2,   /* a command was refused while queueing */
-    DIRTY_WATCH = 4,  /* a watched key was touched */
-    ENDED = 8,        /* to be closed */
-    REPLY_OFF = 16,   /* CLIENT REPLY */
+    DIRTY_EXEC = 2,  /* a command was refused while queueing */
+    DIRTY_WATCH = 4, /* a watched key was touched */
+    ENDED = 8,       /* to be closed */
+    REPLY_OFF = 16,  /* CLIENT REPLY */
     REPLY_SKIP_NEXT = 32,
     REPLY_SKIP = 64,
     NO_EVICT = 128,
@@ -205,7 +208,8 @@ struct fr_mock {
     uint64_t hits, misses, expired;
 };
 
-/* --------------------------------------------------------------------------------------- commands */
+/* --------------------------------------------------------------------------------------- commands
+ */
 
 enum command_flag {
     DENY_OOM = 1,
@@ -258,7 +262,8 @@ void frm_settle_replies(struct fr_mock_session *session);
 void frm_session_end(struct fr_mock_session *session);
 void frm_session_tell(struct fr_mock_session *session);
 
-/* ------------------------------------------------------------------------------------- arguments */
+/* ------------------------------------------------------------------------------------- arguments
+ */
 
 /* Whether word i is there and this text, in any case. */
 bool frm_arg_is(const struct call *c, size_t i, const char *text);
@@ -269,7 +274,8 @@ bool frm_arg_range(struct call *c, size_t i, int64_t least, int64_t most, int64_
                    const char *error);
 bool frm_arg_double(struct call *c, size_t i, double *value, const char *error);
 
-/* ------------------------------------------------------------------------------------------ keys */
+/* ------------------------------------------------------------------------------------------ keys
+ */
 
 /* The value of a key, NULL when there is none or its time is over. */
 struct value *frm_find(struct call *c, const struct fr_word *key);
@@ -336,7 +342,8 @@ bool frm_serve_list(struct call *c, const struct fr_word *key);
 bool frm_serve_zset(struct call *c, const struct fr_word *key);
 bool frm_serve_stream(struct call *c, const struct fr_word *key);
 
-/* ---------------------------------------------------------------------------------- transactions */
+/* ---------------------------------------------------------------------------------- transactions
+ */
 
 void frm_queue(struct call *c, const struct command *command);
 void frm_transaction_end(struct fr_mock_session *session);
@@ -346,7 +353,8 @@ size_t frm_subscription_count(const struct fr_mock_session *session);
 
 struct queued *frm_queued_new(struct heap *heap, const struct fr_word *words, size_t count);
 
-/* ---------------------------------------------------------------------------------------- others */
+/* ---------------------------------------------------------------------------------------- others
+ */
 
 /* Redis' patterns: * ? [a-z] [^a] and \ before any of them. */
 bool frm_glob(const struct fr_word *pattern, const struct fr_word *text);

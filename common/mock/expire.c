@@ -19,15 +19,13 @@ static bool read_conditions(struct call *c, unsigned *conditions)
             which++;
         }
         if (which == 4) {
-            frm_error(c->out, "ERR Unsupported option %.*s", (int)c->argv[i].len,
-                      c->argv[i].data);
+            frm_error(c->out, "ERR Unsupported option %.*s", (int)c->argv[i].len, c->argv[i].data);
             return false;
         }
         *conditions |= 1U << which;
     }
     if ((*conditions & IF_NONE) && (*conditions & ~(unsigned)IF_NONE)) {
-        frm_error(c->out,
-                  "ERR NX and XX, GT or LT options at the same time are not compatible");
+        frm_error(c->out, "ERR NX and XX, GT or LT options at the same time are not compatible");
         return false;
     }
     if ((*conditions & IF_GREATER) && (*conditions & IF_LESS)) {

@@ -168,8 +168,7 @@ static void reply_all(struct call *c, bool has_keys, bool has_values)
     } else {
         frm_array(c->out, count);
     }
-    for (const struct entry *entry = NULL;
-         value && (entry = frm_dict_next(&value->dict, entry));) {
+    for (const struct entry *entry = NULL; value && (entry = frm_dict_next(&value->dict, entry));) {
         if (has_keys) {
             frm_bulk_str(c->out, entry->key);
         }
@@ -265,7 +264,8 @@ void frm_cmd_hscan(struct call *c)
     frm_scan_collection(c, TYPE_HASH, show_field, 2);
 }
 
-/* ------------------------------------------------------------------------------------ HRANDFIELD */
+/* ------------------------------------------------------------------------------------ HRANDFIELD
+ */
 
 static void show_random(struct call *c, const struct entry *entry, bool has_values)
 {

@@ -68,7 +68,8 @@ void frm_cmd_dbsize(struct call *c)
     frm_int(c->out, c->db->keys.live);
 }
 
-/* ------------------------------------------------------------------------------ to another place */
+/* ------------------------------------------------------------------------------ to another place
+ */
 
 static void rename_key(struct call *c, bool may_replace)
 {
@@ -182,7 +183,8 @@ void frm_cmd_copy(struct call *c)
     frm_int(c->out, 1);
 }
 
-/* ------------------------------------------------------------------------------------- databases */
+/* ------------------------------------------------------------------------------------- databases
+ */
 
 void frm_cmd_select(struct call *c)
 {
@@ -201,7 +203,8 @@ static bool read_swapped(struct call *c, size_t i, int64_t *number)
 static void announce_all(struct db *db)
 {
     struct fr_mock_session *session;
-    TAILQ_FOREACH (session, &db->mock->waiting, wait.link) {
+    TAILQ_FOREACH(session, &db->mock->waiting, wait.link)
+    {
         for (size_t i = 0; session->wait.db == db && i < session->wait.key_count; i++) {
             struct fr_word key = frm_word(session->wait.keys[i]);
             frm_ready(db, &key, frm_find_in(db, &key) == NULL);
@@ -264,7 +267,8 @@ void frm_cmd_flushall(struct call *c)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- OBJECT */
+/* ---------------------------------------------------------------------------------------- OBJECT
+ */
 
 /* Look without using: OBJECT is not to change what it tells. */
 static const struct value *object(struct call *c)
@@ -298,9 +302,9 @@ void frm_cmd_object_refcount(struct call *c)
     const struct value *value = object(c);
     if (value) {
         /* small numbers are one object for all */
-        bool is_small = value->type == TYPE_STRING && strcmp(frm_value_encoding(value), "int") == 0 &&
-                        value->string->len <= 4 && value->string->data[0] != '-' &&
-                        value->number_form == NUMBER_USUAL;
+        bool is_small = value->type == TYPE_STRING &&
+                        strcmp(frm_value_encoding(value), "int") == 0 && value->string->len <= 4 &&
+                        value->string->data[0] != '-' && value->number_form == NUMBER_USUAL;
         frm_int(c->out, is_small ? INT_MAX : 1);
     }
 }

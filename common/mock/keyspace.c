@@ -1,5 +1,5 @@
-/* The keys of a database: found, added, replaced, removed, and gone when their time is over. Whoever
- * watches a key, or waits for one, hears of it from here. */
+/* The keys of a database: found, added, replaced, removed, and gone when their time is over.
+ * Whoever watches a key, or waits for one, hears of it from here. */
 #include "common/mock/engine.h"
 
 bool frm_has_expired(const struct db *db, const struct value *value)
@@ -126,9 +126,11 @@ void frm_touch(struct db *db, const struct fr_word *key)
     if (mock->watch_count == 0) {
         return;
     }
-    TAILQ_FOREACH (session, &mock->sessions, link) {
+    TAILQ_FOREACH(session, &mock->sessions, link)
+    {
         struct watch *watch;
-        SLIST_FOREACH (watch, &session->watches, link) {
+        SLIST_FOREACH(watch, &session->watches, link)
+        {
             struct fr_word watched = frm_word(watch->key);
             if (watch->db == db && frm_word_equal(&watched, key)) {
                 session->flags |= DIRTY_WATCH;
@@ -140,9 +142,11 @@ void frm_touch(struct db *db, const struct fr_word *key)
 void frm_touch_all(struct db *db, bool even_missing)
 {
     struct fr_mock_session *session;
-    TAILQ_FOREACH (session, &db->mock->sessions, link) {
+    TAILQ_FOREACH(session, &db->mock->sessions, link)
+    {
         struct watch *watch;
-        SLIST_FOREACH (watch, &session->watches, link) {
+        SLIST_FOREACH(watch, &session->watches, link)
+        {
             struct fr_word watched = frm_word(watch->key);
             if (watch->db == db && (even_missing || frm_dict_find(&db->keys, &watched))) {
                 session->flags |= DIRTY_WATCH;

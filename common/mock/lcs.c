@@ -45,8 +45,9 @@ static void fill(struct lcs *lcs)
         for (size_t j = 1; j <= lcs->b.len; j++) {
             uint32_t left = *length_at(lcs, i, j - 1), up = *length_at(lcs, i - 1, j);
             bool same = lcs->a.data[i - 1] == lcs->b.data[j - 1];
-            *length_at(lcs, i, j) =
-                same ? *length_at(lcs, i - 1, j - 1) + 1 : left > up ? left : up;
+            *length_at(lcs, i, j) = same        ? *length_at(lcs, i - 1, j - 1) + 1
+                                    : left > up ? left
+                                                : up;
         }
     }
 }

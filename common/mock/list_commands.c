@@ -153,8 +153,7 @@ void frm_cmd_lset(struct call *c)
 /* Read first and last (words 2 and 3) and find the list they are about, in that order. */
 static bool read_range(struct call *c, struct value **value, int64_t *first, int64_t *last)
 {
-    if (!frm_arg_int(c, 2, first, NULL) || !frm_arg_int(c, 3, last, NULL) ||
-        !find_list(c, value)) {
+    if (!frm_arg_int(c, 2, first, NULL) || !frm_arg_int(c, 3, last, NULL) || !find_list(c, value)) {
         return false;
     }
     if (*value) {
@@ -220,7 +219,8 @@ void frm_cmd_lrem(struct call *c)
     bool from_end = most < 0;
     most = most == INT64_MIN ? 0 : from_end ? -most : most; /* the least number has no opposite */
     size_t left = value ? value->list.count : 0;
-    for (size_t place = from_end ? left - 1 : 0; left > 0 && (most == 0 || removed < most); left--) {
+    for (size_t place = from_end ? left - 1 : 0; left > 0 && (most == 0 || removed < most);
+         left--) {
         bool is_it = item_is(value, place, &c->argv[3]);
         if (is_it) {
             frm_free(frm_list_take(&value->list, place));
@@ -258,7 +258,8 @@ void frm_cmd_linsert(struct call *c)
     frm_int(c->out, (int64_t)value->list.count);
 }
 
-/* ------------------------------------------------------------------------------------------ LPOS */
+/* ------------------------------------------------------------------------------------------ LPOS
+ */
 
 struct search {
     int64_t rank, count, most; /* count -1: the first one only, not as an array */

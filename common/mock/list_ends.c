@@ -32,7 +32,8 @@ void frm_list_pop_many(struct call *c, const struct fr_word *key, struct value *
     frm_shrunk(c, key, value);
 }
 
-/* ------------------------------------------------------------------------------------------ LMOVE */
+/* ------------------------------------------------------------------------------------------ LMOVE
+ */
 
 static bool read_end(struct call *c, size_t i, bool *is_left)
 {
@@ -203,7 +204,7 @@ static bool read_many(struct call *c, size_t i, struct many *many)
 
 void frm_cmd_lmpop(struct call *c)
 {
-    struct many many;
+    struct many many = {0};
     if (read_many(c, 1, &many)) {
         pop_first(c, c->argv + many.first_key, many.key_count, many.is_left, many.count, 0);
     }
@@ -211,20 +212,21 @@ void frm_cmd_lmpop(struct call *c)
 
 void frm_cmd_blmpop(struct call *c)
 {
-    struct many many;
+    struct many many = {0};
     int64_t until_us;
     if (read_many(c, 2, &many) && frm_arg_timeout(c, 1, &until_us)) {
         pop_first(c, c->argv + many.first_key, many.key_count, many.is_left, many.count, until_us);
     }
 }
 
-/* --------------------------------------------------------------------------------------- serving */
+/* --------------------------------------------------------------------------------------- serving
+ */
 
 bool frm_serve_list(struct call *c, const struct fr_word *key)
 {
     struct value *value = frm_find(c, key);
     struct move how = {false, true};
-    struct many many;
+    struct many many = {0};
     if (!value || value->type != TYPE_LIST) {
         return false;
     }

@@ -72,7 +72,8 @@ int64_t fr_mock_due_us(struct fr_mock *mock);
 /* End what has waited long enough. */
 void fr_mock_tick(struct fr_mock *mock);
 
-/* ---------------------------------------------------------------- control, also the MOCK command */
+/* ---------------------------------------------------------------- control, also the MOCK command
+ */
 
 /* Stop the clock at a time, in microseconds since 1970. */
 void fr_mock_clock_set(struct fr_mock *mock, int64_t now_us);

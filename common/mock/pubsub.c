@@ -109,7 +109,8 @@ void frm_cmd_sunsubscribe(struct call *c)
     unsubscribe(c, SUB_SHARD);
 }
 
-/* ------------------------------------------------------------------------------------- publishing */
+/* ------------------------------------------------------------------------------------- publishing
+ */
 
 static void deliver(struct fr_mock_session *to, enum subscription_kind kind,
                     const struct str *pattern, const struct fr_word *words)
@@ -144,7 +145,8 @@ static void publish(struct call *c, enum subscription_kind kind)
 {
     int64_t count = 0;
     struct fr_mock_session *to;
-    TAILQ_FOREACH (to, &c->mock->sessions, link) {
+    TAILQ_FOREACH(to, &c->mock->sessions, link)
+    {
         if (frm_dict_find(&to->subscriptions[kind], &c->argv[1])) {
             deliver(to, kind, NULL, &c->argv[1]);
             count++;
@@ -166,14 +168,16 @@ void frm_cmd_spublish(struct call *c)
     publish(c, SUB_SHARD);
 }
 
-/* ----------------------------------------------------------------------------------------- asking */
+/* ----------------------------------------------------------------------------------------- asking
+ */
 
 static int64_t subscribers(const struct fr_mock *mock, enum subscription_kind kind,
                            const struct fr_word *name)
 {
     int64_t count = 0;
     const struct fr_mock_session *session;
-    TAILQ_FOREACH (session, &mock->sessions, link) {
+    TAILQ_FOREACH(session, &mock->sessions, link)
+    {
         count += frm_dict_find(&session->subscriptions[kind], name) != NULL;
     }
     return count;
@@ -185,7 +189,8 @@ static struct dict all_names(struct fr_mock *mock, enum subscription_kind kind)
     struct dict all;
     const struct fr_mock_session *session;
     frm_dict_init(&all, &mock->heap);
-    TAILQ_FOREACH (session, &mock->sessions, link) {
+    TAILQ_FOREACH(session, &mock->sessions, link)
+    {
         for (const struct entry *entry = NULL;
              (entry = frm_dict_next(&session->subscriptions[kind], entry));) {
             struct fr_word name = frm_word(entry->key);
@@ -198,8 +203,10 @@ static struct dict all_names(struct fr_mock *mock, enum subscription_kind kind)
 static void reply_names(struct call *c, enum subscription_kind kind)
 {
     if (c->argc > 3) {
-        frm_error(c->out, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
-                          "PUBSUB HELP.", (int)c->argv[1].len, c->argv[1].data);
+        frm_error(c->out,
+                  "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
+                  "PUBSUB HELP.",
+                  (int)c->argv[1].len, c->argv[1].data);
         return;
     }
     struct dict all = all_names(c->mock, kind);

@@ -8,11 +8,11 @@ struct out {
     struct heap *heap;
     char *data;
     size_t begin, end, cap;
-    size_t max;       /* beyond it nothing is kept and has_overflown is set */
-    int protocol;     /* 2 or 3 */
-    bool is_off;      /* nothing is kept */
+    size_t max;   /* beyond it nothing is kept and has_overflown is set */
+    int protocol; /* 2 or 3 */
+    bool is_off;  /* nothing is kept */
     bool has_overflown;
-    uint64_t errors;  /* how many error replies were written */
+    uint64_t errors; /* how many error replies were written */
 };
 
 void frm_out_init(struct out *out, struct heap *heap);
@@ -22,7 +22,8 @@ void frm_out_raw(struct out *out, const char *data, size_t len);
 void frm_ok(struct out *out);
 void frm_status(struct out *out, const char *text);
 
-/* Write "-text"; a text without a code word of its own begins with "ERR ". Line ends become blanks. */
+/* Write "-text"; a text without a code word of its own begins with "ERR ". Line ends become blanks.
+ */
 void frm_error(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void frm_error_syntax(struct out *out);
 void frm_int(struct out *out, int64_t number);

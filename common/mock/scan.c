@@ -92,8 +92,7 @@ void frm_cmd_scan(struct call *c)
     }
     frm_expire_due(c->db);
     size_t mark = frm_later(c->out);
-    uint64_t next =
-        frm_dict_scan(&c->db->keys, scan.cursor, (uint64_t)scan.count, show_key, &scan);
+    uint64_t next = frm_dict_scan(&c->db->keys, scan.cursor, (uint64_t)scan.count, show_key, &scan);
     frm_later_array(c->out, mark, scan.shown);
     /* what stands in front is known last: both headers and the cursor */
     struct out head;
@@ -126,8 +125,7 @@ static void reply_none(struct out *out)
 }
 
 void frm_scan_collection(struct call *c, enum value_type type,
-                         void (*show)(struct scan *scan, const struct entry *entry),
-                         int items_each)
+                         void (*show)(struct scan *scan, const struct entry *entry), int items_each)
 {
     struct collection collection = {{.c = c}, show};
     struct scan *scan = &collection.scan;

@@ -4,8 +4,8 @@
 
 #include "common/mock/engine.h"
 
-/* Run a script with the keys and arguments of the command (from word 3 on, key_count of them keys) and
- * answer with what it returns. */
+/* Run a script with the keys and arguments of the command (from word 3 on, key_count of them keys)
+ * and answer with what it returns. */
 void frm_script_run(struct call *c, const struct str *source, const char *sha, size_t key_count,
                     bool is_read_only);
 

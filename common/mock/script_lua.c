@@ -1,6 +1,6 @@
-/* A script in Lua 5.1, in a state of its own that lives as long as it runs: no script leaves anything
- * to another. Its memory counts as the engine's; it ends after SECONDS_MAX. Built only where
- * liblua5.1 is. */
+/* A script in Lua 5.1, in a state of its own that lives as long as it runs: no script leaves
+ * anything to another. Its memory counts as the engine's; it ends after SECONDS_MAX. Built only
+ * where liblua5.1 is. */
 #include "common/mock/script.h"
 
 #ifdef FR_MOCK_LUA
@@ -110,8 +110,11 @@ static void push_reply(lua_State *lua, struct run *run, const struct fr_word *wo
 {
     const struct command *command;
     struct out out;
-    struct call inner = {.mock = run->c->mock, .session = run->c->session,
-                         .db = run->c->session->db, .out = &out, .argv = words,
+    struct call inner = {.mock = run->c->mock,
+                         .session = run->c->session,
+                         .db = run->c->session->db,
+                         .out = &out,
+                         .argv = words,
                          .argc = (size_t)count};
     const char *why = refusal(run, words, (size_t)count, &command, &inner.row);
     if (why) {
@@ -230,7 +233,8 @@ static int math_random(lua_State *lua)
     return 1;
 }
 
-/* ----------------------------------------------------------------------------------------- the world */
+/* ----------------------------------------------------------------------------------------- the
+ * world */
 
 static int no_global(lua_State *lua)
 {
@@ -252,11 +256,13 @@ static void open_library(lua_State *lua, lua_CFunction open, const char *name)
 
 static void add_redis(lua_State *lua)
 {
-    static const luaL_Reg functions[] = {
-        {"call", redis_call},           {"pcall", redis_pcall},
-        {"error_reply", redis_error_reply}, {"status_reply", redis_status_reply},
-        {"sha1hex", redis_sha1hex},     {"log", redis_log},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"call", redis_call},
+                                         {"pcall", redis_pcall},
+                                         {"error_reply", redis_error_reply},
+                                         {"status_reply", redis_status_reply},
+                                         {"sha1hex", redis_sha1hex},
+                                         {"log", redis_log},
+                                         {NULL, NULL}};
     static const char *const levels[] = {"LOG_DEBUG", "LOG_VERBOSE", "LOG_NOTICE", "LOG_WARNING"};
     lua_newtable(lua);
     luaL_register(lua, NULL, functions);
@@ -280,8 +286,9 @@ static void add_words(lua_State *lua, const char *name, const struct fr_word *wo
 /* Nothing that reaches files, other code or other scripts. */
 static void open_world(lua_State *lua)
 {
-    static const char *const removed[] = {"loadfile", "dofile", "print", "newproxy", "require",
-                                          "module", "package", "load", "collectgarbage"};
+    static const char *const removed[] = {"loadfile", "dofile",  "print",
+                                          "newproxy", "require", "module",
+                                          "package",  "load",    "collectgarbage"};
     open_library(lua, luaopen_base, "");
     open_library(lua, luaopen_table, LUA_TABLIBNAME);
     open_library(lua, luaopen_string, LUA_STRLIBNAME);

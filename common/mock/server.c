@@ -16,7 +16,10 @@ static void add_line(struct out *text, const char *format, ...)
     va_start(arguments, format);
     int len = vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    frm_out_raw(text, line, len < 0 ? 0 : (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1);
+    frm_out_raw(text, line,
+                len < 0                      ? 0
+                : (size_t)len < sizeof(line) ? (size_t)len
+                                             : sizeof(line) - 1);
     frm_out_raw(text, "\r\n", 2);
 }
 
@@ -36,7 +39,8 @@ static void about_clients(struct out *text, struct fr_mock *mock)
 {
     int connected = 0, blocked = 0;
     const struct fr_mock_session *session;
-    TAILQ_FOREACH (session, &mock->sessions, link) {
+    TAILQ_FOREACH(session, &mock->sessions, link)
+    {
         connected++;
         blocked += session->wait.kind != WAIT_NOTHING && session->wait.kind != WAIT_DELAY;
     }
@@ -100,14 +104,10 @@ static const struct section {
     const char *name, *title;
     void (*write)(struct out *text, struct fr_mock *mock);
 } sections[] = {
-    {"server", "# Server", about_server},
-    {"clients", "# Clients", about_clients},
-    {"memory", "# Memory", about_memory},
-    {"persistence", "# Persistence", about_persistence},
-    {"stats", "# Stats", about_stats},
-    {"replication", "# Replication", about_replication},
-    {"cluster", "# Cluster", about_cluster},
-    {"keyspace", "# Keyspace", about_keyspace},
+    {"server", "# Server", about_server},    {"clients", "# Clients", about_clients},
+    {"memory", "# Memory", about_memory},    {"persistence", "# Persistence", about_persistence},
+    {"stats", "# Stats", about_stats},       {"replication", "# Replication", about_replication},
+    {"cluster", "# Cluster", about_cluster}, {"keyspace", "# Keyspace", about_keyspace},
 };
 
 static bool wants(const struct call *c, const char *name)
@@ -137,7 +137,8 @@ void frm_cmd_info(struct call *c)
     frm_out_finish(&text);
 }
 
-/* ----------------------------------------------------------------------------------------- CONFIG */
+/* ----------------------------------------------------------------------------------------- CONFIG
+ */
 
 /* Defaults of Redis 7.0 that tell how the engine behaves; maxmemory is the engine's own. */
 static const struct {
@@ -193,7 +194,8 @@ void frm_cmd_config_get(struct call *c)
     frm_later_map(c->out, mark, count);
 }
 
-/* ----------------------------------------------------------------------------------------- others */
+/* ----------------------------------------------------------------------------------------- others
+ */
 
 void frm_cmd_command_count(struct call *c)
 {

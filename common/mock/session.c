@@ -85,7 +85,8 @@ bool fr_mock_has_ended(const struct fr_mock_session *session)
     return (session->flags & ENDED) || session->out.has_overflown;
 }
 
-/* --------------------------------------------------------------------------------------- calling */
+/* --------------------------------------------------------------------------------------- calling
+ */
 
 size_t frm_subscription_count(const struct fr_mock_session *session)
 {
@@ -189,8 +190,13 @@ void fr_mock_call(struct fr_mock_session *session, const struct fr_word *words, 
     frm_clock_read(mock);
     session->used_ms = frm_now_ms(mock);
     mock->commands_done++;
-    struct call call = {.mock = mock, .session = session, .db = session->db, .out = &session->out,
-                        .argv = words, .argc = count, .may_block = true};
+    struct call call = {.mock = mock,
+                        .session = session,
+                        .db = session->db,
+                        .out = &session->out,
+                        .argv = words,
+                        .argc = count,
+                        .may_block = true};
     process(&call);
     if (session->wait.kind == WAIT_NOTHING) {
         frm_settle_replies(session);

@@ -123,7 +123,8 @@ void frm_cmd_sscan(struct call *c)
     frm_scan_collection(c, TYPE_SET, show_member, 1);
 }
 
-/* ----------------------------------------------------------------------------------------- random */
+/* ----------------------------------------------------------------------------------------- random
+ */
 
 static struct entry *pick(struct call *c, const struct value *value)
 {

@@ -159,7 +159,7 @@ struct node *frm_skiplist_at(const struct skiplist *list, size_t rank)
 
 size_t frm_skiplist_rank(const struct skiplist *list, const struct node *node)
 {
-    struct path path;
+    struct path path = {.rank = {0}};
     find_path(list, node->score, node->member, &path);
     return path.rank[0];
 }

@@ -24,7 +24,8 @@ struct sorting {
     size_t count;
 };
 
-/* ------------------------------------------------------------------------------------- arguments */
+/* ------------------------------------------------------------------------------------- arguments
+ */
 
 static bool read_options(struct call *c, struct sorting *sorting, bool may_store)
 {
@@ -57,11 +58,13 @@ static bool read_options(struct call *c, struct sorting *sorting, bool may_store
     return true;
 }
 
-/* --------------------------------------------------------------------------------------- patterns */
+/* --------------------------------------------------------------------------------------- patterns
+ */
 
 /* The string that a pattern names for an item: "prefix*suffix", a field behind "->", or the item
  * itself for "#". NULL: there is none. The caller frees it. */
-static struct str *look_up(struct call *c, const struct fr_word *pattern, const struct fr_word *item)
+static struct str *look_up(struct call *c, const struct fr_word *pattern,
+                           const struct fr_word *item)
 {
     struct heap *heap = &c->mock->heap;
     if (pattern->len == 1 && pattern->data[0] == '#') {
@@ -94,7 +97,8 @@ static struct str *look_up(struct call *c, const struct fr_word *pattern, const 
     return found ? frm_str(heap, found->data, found->len) : NULL;
 }
 
-/* ------------------------------------------------------------------------------------------ items */
+/* ------------------------------------------------------------------------------------------ items
+ */
 
 static void add_item(struct sorting *sorting, const struct str *text)
 {
@@ -191,14 +195,16 @@ static int compare(const void *first, const void *second, void *context)
     return order ? order : (a->place > b->place) - (a->place < b->place);
 }
 
-/* --------------------------------------------------------------------------------------- replying */
+/* --------------------------------------------------------------------------------------- replying
+ */
 
 /* LIMIT's part of the items. */
 static void limit(const struct sorting *sorting, size_t *first, size_t *end)
 {
     int64_t total = (int64_t)sorting->count;
     int64_t from = sorting->skip < 0 ? 0 : sorting->skip > total ? total : sorting->skip;
-    int64_t to = sorting->limit < 0 || sorting->limit > total - from ? total : from + sorting->limit;
+    int64_t to =
+        sorting->limit < 0 || sorting->limit > total - from ? total : from + sorting->limit;
     *first = (size_t)from;
     *end = (size_t)to;
 }

@@ -33,7 +33,8 @@ void frm_stream_free(struct stream *stream)
     frm_free(stream);
 }
 
-/* -------------------------------------------------------------------------------------------- ids */
+/* -------------------------------------------------------------------------------------------- ids
+ */
 
 int frm_id_compare(struct stream_id a, struct stream_id b)
 {
@@ -61,7 +62,8 @@ bool frm_id_previous(struct stream_id *id)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------- entries */
+/* ---------------------------------------------------------------------------------------- entries
+ */
 
 size_t frm_stream_len(const struct stream *stream)
 {
@@ -100,7 +102,8 @@ static void make_room(struct stream *stream)
     }
     size_t count = frm_stream_len(stream);
     if (stream->begin > 0 && stream->begin >= stream->cap / 2) {
-        memmove(stream->entries, stream->entries + stream->begin, count * sizeof(struct stream_entry *));
+        memmove(stream->entries, stream->entries + stream->begin,
+                count * sizeof(struct stream_entry *));
         stream->begin = 0;
         stream->end = count;
         return;
@@ -188,7 +191,8 @@ void frm_stream_drop(struct stream *stream, size_t count)
     settle_first(stream);
 }
 
-/* ----------------------------------------------------------------------------------------- groups */
+/* ----------------------------------------------------------------------------------------- groups
+ */
 
 static void consumer_free(void *what)
 {
@@ -254,7 +258,8 @@ void frm_consumer_remove(struct group *group, struct consumer *consumer)
     consumer_free(consumer);
 }
 
-/* ---------------------------------------------------------------------------------------- pending */
+/* ---------------------------------------------------------------------------------------- pending
+ */
 
 size_t frm_pending_place(const struct group *group, struct stream_id id)
 {
@@ -315,7 +320,8 @@ void frm_pending_remove(struct group *group, size_t place)
             (group->pending_count - place) * sizeof(struct pending));
 }
 
-/* ---------------------------------------------------------------------------------------- copying */
+/* ---------------------------------------------------------------------------------------- copying
+ */
 
 static void copy_group(struct stream *to, const struct group *from)
 {

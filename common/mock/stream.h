@@ -81,7 +81,7 @@ void frm_stream_drop(struct stream *stream, size_t count);
 struct group *frm_group_find(const struct stream *stream, const struct fr_word *name);
 struct group *frm_group_new(struct stream *stream, const struct fr_word *name,
                             struct stream_id last, int64_t entries_read);
-void frm_group_free(void *group);
+void frm_group_free(void *what);
 struct consumer *frm_consumer_find(const struct group *group, const struct fr_word *name);
 struct consumer *frm_consumer_new(struct stream *stream, struct group *group,
                                   const struct fr_word *name, int64_t now_ms);
@@ -98,11 +98,13 @@ void frm_pending_give(struct pending *pending, struct consumer *consumer);
 /* Remove a consumer with what is pending for it. */
 void frm_consumer_remove(struct group *group, struct consumer *consumer);
 
-/* Read an id: "ms" (its sequence number is missing_seq then), "ms-seq"; where has_seq is not NULL also
- * "ms-*", which *has_seq tells; where not strict also "-" and "+". The second answers why not. */
+/* Read an id: "ms" (its sequence number is missing_seq then), "ms-seq"; where has_seq is not NULL
+ * also "ms-*", which *has_seq tells; where not strict also "-" and "+". The second answers why not.
+ */
 bool frm_id_read(const struct fr_word *word, uint64_t missing_seq, bool is_strict,
                  struct stream_id *id, bool *has_seq);
-bool frm_arg_id(struct call *c, size_t i, uint64_t missing_seq, struct stream_id *id, bool *has_seq);
+bool frm_arg_id(struct call *c, size_t i, uint64_t missing_seq, struct stream_id *id,
+                bool *has_seq);
 
 /* Read two ids as the borders of an interval, "(" before one that is not part of it. */
 bool frm_arg_interval(struct call *c, size_t from_at, size_t to_at, struct stream_id *from,

@@ -7,7 +7,8 @@ static bool find_stream(struct call *c, struct value **value)
     return frm_find_type(c, &c->argv[1], TYPE_STREAM, value);
 }
 
-/* --------------------------------------------------------------------------------------- trimming */
+/* --------------------------------------------------------------------------------------- trimming
+ */
 
 enum strategy {
     TRIM_NONE,
@@ -33,8 +34,8 @@ static bool read_threshold(struct call *c, size_t *i, struct adding *adding, boo
         return false;
     }
     const struct fr_word *next = &c->argv[*i + 1];
-    bool has_sign = c->argc - *i > 2 && next->len == 1 &&
-                    (next->data[0] == '~' || next->data[0] == '=');
+    bool has_sign =
+        c->argc - *i > 2 && next->len == 1 && (next->data[0] == '~' || next->data[0] == '=');
     adding->is_approximate = has_sign && next->data[0] == '~';
     *i += has_sign ? 2 : 1;
     adding->strategy = is_min_id ? TRIM_MINID : TRIM_MAXLEN;
@@ -107,8 +108,7 @@ static bool options_fit(struct call *c, struct adding *adding, bool is_add)
     } else if (!is_add && adding->strategy == TRIM_NONE) {
         frm_error(c->out, "ERR syntax error, XTRIM must be called with a trimming strategy");
     } else if (adding->has_limit && !adding->is_approximate) {
-        frm_error(c->out,
-                  "ERR syntax error, LIMIT cannot be used without the special ~ option");
+        frm_error(c->out, "ERR syntax error, LIMIT cannot be used without the special ~ option");
     } else {
         adding->limit = !adding->has_limit && adding->is_approximate ? USUAL_LIMIT : adding->limit;
         return true;
@@ -182,7 +182,8 @@ void frm_cmd_xtrim(struct call *c)
     frm_int(c->out, count);
 }
 
-/* ----------------------------------------------------------------------------------------- adding */
+/* ----------------------------------------------------------------------------------------- adding
+ */
 
 /* The id the next entry gets; false: it would not be behind the last. */
 static bool next_id(const struct call *c, const struct stream *stream, const struct adding *adding,
@@ -253,7 +254,8 @@ void frm_cmd_xadd(struct call *c)
     append(c, value->stream, &adding);
 }
 
-/* ---------------------------------------------------------------------------------------- entries */
+/* ---------------------------------------------------------------------------------------- entries
+ */
 
 void frm_cmd_xlen(struct call *c)
 {

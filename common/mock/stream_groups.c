@@ -19,7 +19,8 @@ static bool find_group(struct call *c, size_t i, struct value **value, struct gr
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------ XGROUP */
+/* ------------------------------------------------------------------------------------------ XGROUP
+ */
 
 struct creating {
     bool makes_stream;
@@ -40,8 +41,10 @@ static bool read_creating(struct call *c, struct creating *creating, bool may_ma
                 return false;
             }
         } else {
-            frm_error(c->out, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
-                              "XGROUP HELP.", shown_len(&c->argv[1]), c->argv[1].data);
+            frm_error(c->out,
+                      "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
+                      "XGROUP HELP.",
+                      shown_len(&c->argv[1]), c->argv[1].data);
             return false;
         }
     }
@@ -52,8 +55,10 @@ static bool read_creating(struct call *c, struct creating *creating, bool may_ma
 static bool too_many(struct call *c, size_t most)
 {
     if (c->argc > most) {
-        frm_error(c->out, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
-                          "XGROUP HELP.", shown_len(&c->argv[1]), c->argv[1].data);
+        frm_error(c->out,
+                  "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
+                  "XGROUP HELP.",
+                  shown_len(&c->argv[1]), c->argv[1].data);
     }
     return c->argc > most;
 }
@@ -84,7 +89,12 @@ static bool read_group_id(struct call *c, const struct value *value, struct stre
         *id = value ? value->stream->last : ID_MIN;
         return true;
     }
-    return frm_arg_id(c, 4, 0, id, NULL);
+    /* SETID takes "-" and "+" for the least and the most, CREATE does not */
+    if (!frm_id_read(&c->argv[4], 0, frm_arg_is(c, 1, "create"), id, NULL)) {
+        frm_error(c->out, "ERR Invalid stream ID specified as stream command argument");
+        return false;
+    }
+    return true;
 }
 
 void frm_cmd_xgroup_create(struct call *c)
@@ -167,7 +177,8 @@ void frm_cmd_xgroup_delconsumer(struct call *c)
     }
 }
 
-/* -------------------------------------------------------------------------------------------- XACK */
+/* -------------------------------------------------------------------------------------------- XACK
+ */
 
 void frm_cmd_xack(struct call *c)
 {
@@ -193,7 +204,8 @@ void frm_cmd_xack(struct call *c)
     frm_int(c->out, count);
 }
 
-/* ---------------------------------------------------------------------------------------- XPENDING */
+/* ---------------------------------------------------------------------------------------- XPENDING
+ */
 
 static void summarize(struct call *c, const struct group *group)
 {
@@ -301,7 +313,8 @@ void frm_cmd_xpending(struct call *c)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- claiming */
+/* -----------------------------------------------------------------------------------------
+ * claiming */
 
 struct claim {
     int64_t least_idle_ms, delivered_ms, retry_count; /* -1: not given */
@@ -368,13 +381,12 @@ static bool claim_one(struct call *c, struct stream *stream, struct group *group
 static bool read_claim_time(struct call *c, size_t i, struct claim *claim, bool is_idle)
 {
     int64_t ms, now_ms = frm_now_ms(c->mock);
-    if (!frm_arg_int(c, i, &ms, is_idle ? "ERR Invalid IDLE option argument for XCLAIM"
-                                        : "ERR Invalid TIME option argument for XCLAIM")) {
+    if (!frm_arg_int(c, i, &ms,
+                     is_idle ? "ERR Invalid IDLE option argument for XCLAIM"
+                             : "ERR Invalid TIME option argument for XCLAIM")) {
         return false;
     }
-    claim->delivered_ms = !is_idle                                     ? ms
-                          : __builtin_sub_overflow(now_ms, ms, &ms) ? now_ms
-                                                                       : ms;
+    claim->delivered_ms = !is_idle ? ms : __builtin_sub_overflow(now_ms, ms, &ms) ? now_ms : ms;
     return true;
 }
 
@@ -450,7 +462,8 @@ void frm_cmd_xclaim(struct call *c)
     frm_later_array(c->out, mark, shown);
 }
 
-/* ------------------------------------------------------------------------------------- XAUTOCLAIM */
+/* ------------------------------------------------------------------------------------- XAUTOCLAIM
+ */
 
 struct autoclaim {
     struct claim claim;
@@ -526,8 +539,7 @@ void frm_cmd_xautoclaim(struct call *c)
     frm_out_init(&deleted, &c->mock->heap);
     frm_out_init(&claimed, &c->mock->heap);
     c->out = &claimed;
-    int64_t shown =
-        claim_some(c, value->stream, group, &automatic, &at, &deleted, &deleted_count);
+    int64_t shown = claim_some(c, value->stream, group, &automatic, &at, &deleted, &deleted_count);
     c->out = out;
     frm_array(out, 3);
     frm_id_reply(out, at < group->pending_count ? group->pending[at].id : ID_MIN);

@@ -55,8 +55,10 @@ void frm_cmd_xinfo_stream(struct call *c)
         return;
     }
     if (c->argc > 3) {
-        frm_error(c->out, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
-                          "XINFO HELP.", (int)c->argv[1].len, c->argv[1].data);
+        frm_error(c->out,
+                  "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
+                  "XINFO HELP.",
+                  (int)c->argv[1].len, c->argv[1].data);
         return;
     }
     size_t len = frm_stream_len(stream);

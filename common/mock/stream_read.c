@@ -7,8 +7,8 @@
 
 struct reading {
     bool is_grouped, no_ack;
-    int64_t count; /* 0: all */
-    int64_t until_us; /* 0: does not wait */
+    int64_t count;           /* 0: all */
+    int64_t until_us;        /* 0: does not wait */
     size_t first, key_count; /* of the keys; ids stand behind them */
     size_t group_at;         /* 0: none */
 };
@@ -35,8 +35,10 @@ static bool read_block(struct call *c, size_t i, int64_t *until_us)
 static bool grouped_only(struct call *c, const struct reading *reading, const char *option)
 {
     if (!reading->is_grouped) {
-        frm_error(c->out, "ERR The %s option is only supported by XREADGROUP. You called XREAD "
-                          "instead.", option);
+        frm_error(c->out,
+                  "ERR The %s option is only supported by XREADGROUP. You called XREAD "
+                  "instead.",
+                  option);
     }
     return reading->is_grouped;
 }
@@ -83,8 +85,10 @@ static bool read_arguments(struct call *c, struct reading *reading)
     }
     reading->first = i + 1;
     if ((c->argc - reading->first) % 2 != 0) {
-        frm_error(c->out, "ERR Unbalanced '%s' list of streams: for each stream key an ID or '$' "
-                          "must be specified.", c->row->name);
+        frm_error(c->out,
+                  "ERR Unbalanced '%s' list of streams: for each stream key an ID or '$' "
+                  "must be specified.",
+                  c->row->name);
         return false;
     }
     reading->key_count = (c->argc - reading->first) / 2;
@@ -106,7 +110,8 @@ static bool is_sign(const struct fr_word *word, char sign)
 }
 
 /* Behind which entry to read; ">" is the highest id. */
-static bool read_id(struct call *c, const struct reading *reading, size_t k, struct stream_id *after)
+static bool read_id(struct call *c, const struct reading *reading, size_t k,
+                    struct stream_id *after)
 {
     struct value *value;
     size_t at = reading->first + reading->key_count + k;
@@ -132,8 +137,9 @@ static bool read_id(struct call *c, const struct reading *reading, size_t k, str
     }
     if (is_sign(word, '>')) {
         if (!reading->is_grouped) {
-            frm_error(c->out, "ERR The > ID can be specified only when calling XREADGROUP using the "
-                              "GROUP <group> <consumer> option.");
+            frm_error(c->out,
+                      "ERR The > ID can be specified only when calling XREADGROUP using the "
+                      "GROUP <group> <consumer> option.");
         }
         *after = ID_MAX;
         return reading->is_grouped;
@@ -141,7 +147,8 @@ static bool read_id(struct call *c, const struct reading *reading, size_t k, str
     return frm_arg_id(c, at, 0, after, NULL);
 }
 
-/* --------------------------------------------------------------------------------------- replying */
+/* --------------------------------------------------------------------------------------- replying
+ */
 
 static struct consumer *consumer_of(struct call *c, const struct reading *reading,
                                     struct stream *stream, struct group *group)
@@ -331,7 +338,8 @@ void frm_cmd_xreadgroup(struct call *c)
     xread(c, true);
 }
 
-/* ---------------------------------------------------------------------------------------- serving */
+/* ---------------------------------------------------------------------------------------- serving
+ */
 
 static bool group_is_there(const struct call *c, const struct reading *reading,
                            const struct value *value)

@@ -13,7 +13,8 @@ struct value *frm_string_new(struct heap *heap, const struct fr_word *text)
     return value;
 }
 
-/* ------------------------------------------------------------------------------------------- SET */
+/* ------------------------------------------------------------------------------------------- SET
+ */
 
 enum option_flag {
     OPT_NX = 1,
@@ -283,7 +284,8 @@ void frm_cmd_msetnx(struct call *c)
     frm_int(c->out, 1);
 }
 
-/* -------------------------------------------------------------------------------------- counters */
+/* -------------------------------------------------------------------------------------- counters
+ */
 
 /* Put text in the place of a string, its expiry kept. */
 static void rewrite(struct call *c, struct value *value, const char *text, size_t len,
@@ -378,7 +380,8 @@ void frm_cmd_incrbyfloat(struct call *c)
     frm_bulk(c->out, text, len);
 }
 
-/* ---------------------------------------------------------------------------------------- ranges */
+/* ---------------------------------------------------------------------------------------- ranges
+ */
 
 bool frm_string_may_be(struct call *c, const struct value *value, int64_t len)
 {

@@ -81,7 +81,8 @@ void frm_cmd_discard(struct call *c)
 static bool is_watched(const struct call *c, const struct fr_word *key)
 {
     const struct watch *watch;
-    SLIST_FOREACH (watch, &c->session->watches, link) {
+    SLIST_FOREACH(watch, &c->session->watches, link)
+    {
         struct fr_word watched = frm_word(watch->key);
         if (watch->db == c->db && frm_word_equal(&watched, key)) {
             return true;
@@ -121,7 +122,8 @@ void frm_cmd_unwatch(struct call *c)
 static bool was_touched(struct fr_mock_session *session)
 {
     const struct watch *watch;
-    SLIST_FOREACH (watch, &session->watches, link) {
+    SLIST_FOREACH(watch, &session->watches, link)
+    {
         struct fr_word key = frm_word(watch->key);
         frm_find_in(watch->db, &key);
     }
@@ -133,11 +135,15 @@ static void run_queue(struct call *c)
     struct fr_mock_session *session = c->session;
     const struct queued *queued;
     frm_array(c->out, (int64_t)session->queue_count);
-    STAILQ_FOREACH (queued, &session->queue, link) {
-        struct call inner = {.mock = c->mock, .session = session, .db = session->db, .out = c->out,
-                             .argv = queued->words, .argc = queued->count};
-        const struct command *command =
-            frm_command_find(inner.argv, inner.argc, &inner.row);
+    STAILQ_FOREACH(queued, &session->queue, link)
+    {
+        struct call inner = {.mock = c->mock,
+                             .session = session,
+                             .db = session->db,
+                             .out = c->out,
+                             .argv = queued->words,
+                             .argc = queued->count};
+        const struct command *command = frm_command_find(inner.argv, inner.argc, &inner.row);
         command->run(&inner);
     }
 }

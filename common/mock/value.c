@@ -62,8 +62,8 @@ static void free_stream(struct value *value)
 
 void frm_value_free(void *what)
 {
-    static void (*const free_content[])(struct value *value) = {free_string, free_list, free_set,
-                                                                free_zset,   free_hash, free_stream};
+    static void (*const free_content[])(struct value * value) = {
+        free_string, free_list, free_set, free_zset, free_hash, free_stream};
     struct value *value = what;
     if (value) {
         free_content[value->type](value);
@@ -117,7 +117,7 @@ static void copy_stream(struct value *to, const struct value *from, struct heap 
 
 struct value *frm_value_copy(struct heap *heap, const struct value *value)
 {
-    static void (*const copy_content[])(struct value *to, const struct value *from,
+    static void (*const copy_content[])(struct value * to, const struct value *from,
                                         struct heap *heap) = {copy_string, copy_list, copy_dict,
                                                               copy_zset,   copy_dict, copy_stream};
     struct value *copy = frm_value_new(heap, value->type);
@@ -144,10 +144,10 @@ static const char *string_encoding(const struct value *value)
 
 const char *frm_value_encoding(const struct value *value)
 {
-    static const char *const compact[] = {NULL, "quicklist", "intset", "listpack", "listpack",
-                                          "stream"};
-    static const char *const large[] = {NULL, "quicklist", "hashtable", "skiplist", "hashtable",
-                                        "stream"};
+    static const char *const compact[] = {NULL,       "quicklist", "intset",
+                                          "listpack", "listpack",  "stream"};
+    static const char *const large[] = {NULL,       "quicklist", "hashtable",
+                                        "skiplist", "hashtable", "stream"};
     if (value->type == TYPE_STRING) {
         return string_encoding(value);
     }

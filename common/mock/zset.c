@@ -73,7 +73,8 @@ static bool find_zset(struct call *c, struct value **value)
     return frm_find_type(c, &c->argv[1], TYPE_ZSET, value);
 }
 
-/* ------------------------------------------------------------------------------------------ ZADD */
+/* ------------------------------------------------------------------------------------------ ZADD
+ */
 
 enum add_flag {
     ADD_NX = 1,
@@ -231,7 +232,8 @@ void frm_cmd_zrem(struct call *c)
     frm_int(c->out, count);
 }
 
-/* --------------------------------------------------------------------------------- single members */
+/* --------------------------------------------------------------------------------- single members
+ */
 
 static void reply_score(struct call *c, const struct value *value, const struct fr_word *member)
 {
@@ -308,7 +310,8 @@ void frm_cmd_zscan(struct call *c)
     frm_scan_collection(c, TYPE_ZSET, show_member, 2);
 }
 
-/* ----------------------------------------------------------------------------------- ZRANDMEMBER */
+/* ----------------------------------------------------------------------------------- ZRANDMEMBER
+ */
 
 static void draw_again(struct call *c, const struct value *value, int64_t count, bool has_scores)
 {

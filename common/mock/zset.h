@@ -41,7 +41,7 @@ struct border {
 
 struct bounds {
     enum range_kind kind;
-    int64_t first, last;     /* RANGE_RANK */
+    int64_t first, last; /* RANGE_RANK */
     struct border min, max;
 };
 

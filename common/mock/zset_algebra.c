@@ -76,7 +76,8 @@ static double aggregated(enum aggregate aggregate, double a, double b)
     return b > a ? b : a;
 }
 
-/* ------------------------------------------------------------------------------------- arguments */
+/* ------------------------------------------------------------------------------------- arguments
+ */
 
 static bool find_sources(struct call *c, size_t count_at, struct plan *plan)
 {
@@ -161,7 +162,8 @@ static bool read_options(struct call *c, size_t i, struct plan *plan)
     return true;
 }
 
-/* -------------------------------------------------------------------------------------- computing */
+/* -------------------------------------------------------------------------------------- computing
+ */
 
 /* The smallest first, as Redis takes them: the order of additions shows in the last digit. */
 static int compare_sizes(const void *a, const void *b)

@@ -161,7 +161,7 @@ static bool read_many(struct call *c, size_t i, struct many *many)
 
 void frm_cmd_zmpop(struct call *c)
 {
-    struct many many;
+    struct many many = {0};
     if (read_many(c, 1, &many)) {
         pop_first(c, c->argv + many.first_key, many.key_count, many.is_max, many.count, FORM_NESTED,
                   0);
@@ -170,7 +170,7 @@ void frm_cmd_zmpop(struct call *c)
 
 void frm_cmd_bzmpop(struct call *c)
 {
-    struct many many;
+    struct many many = {0};
     int64_t until_us;
     if (read_many(c, 2, &many) && frm_arg_timeout(c, 1, &until_us)) {
         pop_first(c, c->argv + many.first_key, many.key_count, many.is_max, many.count, FORM_NESTED,
@@ -181,7 +181,7 @@ void frm_cmd_bzmpop(struct call *c)
 bool frm_serve_zset(struct call *c, const struct fr_word *key)
 {
     struct value *value = frm_find(c, key);
-    struct many many;
+    struct many many = {0};
     if (!value || value->type != TYPE_ZSET) {
         return false;
     }

@@ -1,5 +1,5 @@
-/* Parts of sorted sets: ZRANGE in all its forms, ZCOUNT, ZLEXCOUNT, ZREMRANGEBY…. Every kind of range
- * becomes a range of ranks. */
+/* Parts of sorted sets: ZRANGE in all its forms, ZCOUNT, ZLEXCOUNT, ZREMRANGEBY…. Every kind of
+ * range becomes a range of ranks. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,8 @@ bool frm_zset_read_bounds(struct call *c, enum range_kind kind, size_t min_at, s
     return false;
 }
 
-/* ----------------------------------------------------------------------------------------- borders */
+/* ----------------------------------------------------------------------------------------- borders
+ */
 
 static bool score_is_below(const struct node *node, const void *context)
 {
@@ -131,7 +132,8 @@ struct ranks frm_zset_ranks(const struct value *value, const struct bounds *boun
         frm_skiplist_count(order, is_score ? score_is_within : lex_is_within, &bounds->max));
 }
 
-/* ------------------------------------------------------------------------------------------ ZRANGE */
+/* ------------------------------------------------------------------------------------------ ZRANGE
+ */
 
 struct query {
     enum range_kind kind;
@@ -150,8 +152,8 @@ static int read_option(struct call *c, size_t i, struct query *query)
         return 1;
     }
     if (frm_arg_is(c, i, "limit") && i + 2 < c->argc) {
-        bool reads = frm_arg_int(c, i + 1, &query->skip, NULL) &&
-                     frm_arg_int(c, i + 2, &query->limit, NULL);
+        bool reads =
+            frm_arg_int(c, i + 1, &query->skip, NULL) && frm_arg_int(c, i + 2, &query->limit, NULL);
         return reads ? 3 : -1;
     }
     if (!query->direction_is_fixed && frm_arg_is(c, i, "rev")) {
@@ -188,8 +190,7 @@ static bool read_query(struct call *c, struct query *query)
         return false;
     }
     if (query->has_scores && query->kind == RANGE_LEX) {
-        frm_error(c->out,
-                  "ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+        frm_error(c->out, "ERR syntax error, WITHSCORES not supported in combination with BYLEX");
         return false;
     }
     return true;
@@ -198,15 +199,14 @@ static bool read_query(struct call *c, struct query *query)
 /* Take LIMIT's part of the ranks; the skipped ones are at the side one begins from. */
 static struct ranks limited(const struct query *query, struct ranks ranks)
 {
-    size_t skip = query->skip < 0 || (size_t)query->skip > ranks.count ? ranks.count
-                                                                       : (size_t)query->skip;
+    size_t skip =
+        query->skip < 0 || (size_t)query->skip > ranks.count ? ranks.count : (size_t)query->skip;
     size_t count = ranks.count - skip;
     if (query->limit >= 0 && (size_t)query->limit < count) {
         count = (size_t)query->limit;
     }
-    return (struct ranks){query->is_reversed ? ranks.first + ranks.count - skip - count
-                                             : ranks.first + skip,
-                          count};
+    return (struct ranks){
+        query->is_reversed ? ranks.first + ranks.count - skip - count : ranks.first + skip, count};
 }
 
 static void reply_ranks(struct call *c, const struct value *value, struct ranks ranks,
@@ -276,8 +276,11 @@ void frm_cmd_zrangestore(struct call *c)
 
 static void run_old(struct call *c, enum range_kind kind, bool is_reversed)
 {
-    run_query(c, (struct query){.kind = kind, .is_reversed = is_reversed,
-                                .direction_is_fixed = true, .limit = -1, .key_at = 1});
+    run_query(c, (struct query){.kind = kind,
+                                .is_reversed = is_reversed,
+                                .direction_is_fixed = true,
+                                .limit = -1,
+                                .key_at = 1});
 }
 
 void frm_cmd_zrevrange(struct call *c)

@@ -11,7 +11,8 @@ static void clients_share_its_data(void)
     EXPECT_CALL(other, "GET k", "$1\r\nv\r\n");
     EXPECT_CALL(other, "SELECT 1", "+OK\r\n");
     EXPECT_CALL(other, "GET k", "$-1\r\n");
-    EXPECT_CALL(other, "NOSUCH x", "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n");
+    EXPECT_CALL(other, "NOSUCH x",
+                "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n");
 }
 
 static const char two_prefixes[] = "[ONE]\nurl = %s\n[TWO]\nurl = %s\n";

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-struct template {
+struct template
+{
     enum comparison comparison;
     const char *text;
 };
@@ -34,7 +35,8 @@ const char *generator_template(size_t at)
 void generator_init(struct generator *generator, uint64_t seed)
 {
     generator->state = seed;
-    generator->state = generator_random(generator, UINT64_MAX); /* neighbours have nothing in common */
+    generator->state =
+        generator_random(generator, UINT64_MAX); /* neighbours have nothing in common */
     generator->now_ms = 0;
 }
 
@@ -43,43 +45,47 @@ uint64_t generator_random(struct generator *generator, uint64_t below)
     uint64_t z = generator->state += 0x9e3779b97f4a7c15U;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
     z = (z ^ z >> 27) * 0x94d049bb133111ebU;
-    return (z ^ z >> 31) % below;
+    return below > 0 ? (z ^ z >> 31) % below : 0;
 }
 
-/* ------------------------------------------------------------------------------------------ kinds */
+/* ------------------------------------------------------------------------------------------ kinds
+ */
 
 #define LONG70 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqr"
-#define BINARY "\x01"  /* stands for bytes no text has */
+#define BINARY "\x01" /* stands for bytes no text has */
 #define EMPTY "\x02"
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* What each kind is drawn from. */
-static const char *const *const values = LIST(
-    EMPTY, "a", "b", "c", "foo", "hello", "world", "ohmytext", "mynewtext", "0", "1", "2", "3", "-1",
-    "10", "42", "100", "3.5", "-0", "1e3", "inf", "-inf", "nan", "9223372036854775807",
-    "-9223372036854775808", "9223372036854775808", " 1", "1 ", "0x10", "01", "+1", BINARY, LONG70,
-    "12345678901234567890", "1.0", "5.0e3", "A", "with space", "0.1", "10000", "9999");
-static const char *const *const members = LIST("a", "b", "c", "d", "e", "f", "aa", "ab", "B", "1", "2",
-                                               "10", EMPTY, BINARY, LONG70, "z");
+static const char *const *const values =
+    LIST(EMPTY, "a", "b", "c", "foo", "hello", "world", "ohmytext", "mynewtext", "0", "1", "2", "3",
+         "-1", "10", "42", "100", "3.5", "-0", "1e3", "inf", "-inf", "nan", "9223372036854775807",
+         "-9223372036854775808", "9223372036854775808", " 1", "1 ", "0x10", "01", "+1", BINARY,
+         LONG70, "12345678901234567890", "1.0", "5.0e3", "A", "with space", "0.1", "10000", "9999");
+static const char *const *const members =
+    LIST("a", "b", "c", "d", "e", "f", "aa", "ab", "B", "1", "2", "10", EMPTY, BINARY, LONG70, "z");
 static const char *const *const fields = LIST("f1", "f2", "f3", "f4", "f5", EMPTY, BINARY, "1");
 static const char *const *const ints =
     LIST("0", "1", "2", "3", "5", "-1", "-2", "-3", "10", "-10", "100", "-100", "7", "64",
          "9223372036854775807", "-9223372036854775808", "-9223372036854775807", "foo", "1.5", EMPTY,
          "2147483648", "-2147483649", "+1", "01", " 1", "99999999999999999999");
-static const char *const *const counts =
-    LIST("0", "1", "2", "3", "1", "2", "3", "4", "5", "10", "20", "-1", "-2", "-3", "foo", EMPTY, "7");
-static const char *const *const small = LIST("1", "2", "3", "1", "2", "0", "-1", "foo", "4", "1", "2");
-static const char *const *const reals =
-    LIST("0", "1", "2", "3", "1", "2", "-1", "1.5", "-2.25", "0.1", "0.3", "1e10", "1e300", "-1e300",
-         "inf", "-inf", "+inf", "nan", "foo", EMPTY, "10", "100", "3.14159", "1e-10", "-0", "0x10", " 1",
-         "123456789012345", "4503599627370497.5", "1e400", "1e-400", "5e-324", "17179869184");
+static const char *const *const counts = LIST("0", "1", "2", "3", "1", "2", "3", "4", "5", "10",
+                                              "20", "-1", "-2", "-3", "foo", EMPTY, "7");
+static const char *const *const small =
+    LIST("1", "2", "3", "1", "2", "0", "-1", "foo", "4", "1", "2");
+static const char *const *const reals = LIST(
+    "0", "1", "2", "3", "1", "2", "-1", "1.5", "-2.25", "0.1", "0.3", "1e10", "1e300", "-1e300",
+    "inf", "-inf", "+inf", "nan", "foo", EMPTY, "10", "100", "3.14159", "1e-10", "-0", "0x10", " 1",
+    "123456789012345", "4503599627370497.5", "1e400", "1e-400", "5e-324", "17179869184");
 static const char *const *const borders =
-    LIST("-inf", "+inf", "0", "1", "2", "3", "(1", "(2", "-1", "10", "(0", "inf", "(inf", "nan", "foo",
-         EMPTY, "(", "1.5", "(1.5", "1e400", " 1", "-inf", "+inf", "100");
-static const char *const *const lexes = LIST("-", "+", "[a", "(a", "[b", "(c", "[e", "(z", "[", "(", "a",
-                                             EMPTY, "-", "+", "[ab", "(1", "+a", "-x", "[\x7f");
-static const char *const *const types = LIST("u8", "i8", "u1", "i1", "u16", "i64", "u63", "i5", "u4",
-                                             "u64", "i65", "i0", "x8", "u", EMPTY, "u3", "i32", "8");
+    LIST("-inf", "+inf", "0", "1", "2", "3", "(1", "(2", "-1", "10", "(0", "inf", "(inf", "nan",
+         "foo", EMPTY, "(", "1.5", "(1.5", "1e400", " 1", "-inf", "+inf", "100");
+static const char *const *const lexes =
+    LIST("-", "+", "[a", "(a", "[b", "(c", "[e", "(z", "[", "(", "a", EMPTY, "-", "+", "[ab", "(1",
+         "+a", "-x", "[\x7f");
+static const char *const *const types =
+    LIST("u8", "i8", "u1", "i1", "u16", "i64", "u63", "i5", "u4", "u64", "i65", "i0", "x8", "u",
+         EMPTY, "u3", "i32", "8");
 static const char *const *const bits =
     LIST("0", "1", "7", "8", "15", "16", "100", "#0", "#1", "#2", "3", "31", "-1", "foo", EMPTY,
          "4294967296", "99999999999", "#", "1000", "#-1", "5");
@@ -91,8 +97,8 @@ static const char *const *const subscribed = LIST("ch1*", "*2", "[^c]*", "c:[0-9
 static const char *const *const channels = LIST("ch1", "ch2", "ch3", "c:1", EMPTY);
 static const char *const *const timeouts =
     LIST("0", "0", "0", "0", "0", "0", "-1", "foo", EMPTY, "1e400", "9e18", "nan");
-static const char *const *const databases = LIST("0", "0", "0", "0", "1", "2", "15", "16", "-1", "foo",
-                                                 EMPTY, "9999999999", "0", "1");
+static const char *const *const databases =
+    LIST("0", "0", "0", "0", "1", "2", "15", "16", "-1", "foo", EMPTY, "9999999999", "0", "1");
 /* Relative times are long, or over at once: what is between would be a race. */
 static const char *const *const relative =
     LIST("1000", "5000", "10000", "100000", "0", "-1", "foo", EMPTY, "9223372036854775807",
@@ -103,16 +109,20 @@ static const char *const *const absolute_ms =
     LIST("4000000000000", "4000000000500", "4000000000499", "5000000000000", "1", "0", "-1", "foo",
          "9223372036854775807");
 static const char *const *const future_s = LIST("4000000000", "5000000000", "0", "-1", "foo");
-static const char *const *const future_ms = LIST("4000000000000", "4000000000500", "0", "-1", EMPTY);
+static const char *const *const future_ms =
+    LIST("4000000000000", "4000000000500", "0", "-1", EMPTY);
 static const char *const *const ids =
-    LIST("0", "0-0", "0-1", "1-1", "1-2", "2-1", "3", "3-0", "5-5", "5", "6-1", "7-7", "10-0", "foo",
-         EMPTY, "-1", "18446744073709551615-18446744073709551615", "18446744073709551616", "1-", "-",
-         "+", "8", "9-9", "100-1", "1-1-1", "(1-1");
+    LIST("0", "0-0", "0-1", "1-1", "1-2", "2-1", "3", "3-0", "5-5", "5", "6-1", "7-7", "10-0",
+         "foo", EMPTY, "-1", "18446744073709551615-18446744073709551615", "18446744073709551616",
+         "1-", "-", "+", "8", "9-9", "100-1", "1-1-1", "(1-1");
 static const char *const *const new_ids =
-    LIST("1-1", "1-2", "2-*", "3-*", "3-3", "4-0", "5-1", "6-*", "7-1", "8-*", "9-9", "10-*", "11-1",
-         "12-*", "0-0", "foo", "20-*", "21-1", "30-*", "5-*", "18446744073709551615-18446744073709551614");
-static const char *const *const after_ids = LIST("0", "0-0", "1-1", "3", "$", ">", ">", ">", "5-5", "foo", "0");
-static const char *const *const ends = LIST("-", "+", "-", "+", "1-1", "3", "(1-1", "(3", "5-5", "foo", "(", "0", "9");
+    LIST("1-1", "1-2", "2-*", "3-*", "3-3", "4-0", "5-1", "6-*", "7-1", "8-*", "9-9", "10-*",
+         "11-1", "12-*", "0-0", "foo", "20-*", "21-1", "30-*", "5-*",
+         "18446744073709551615-18446744073709551614");
+static const char *const *const after_ids =
+    LIST("0", "0-0", "1-1", "3", "$", ">", ">", ">", "5-5", "foo", "0");
+static const char *const *const ends =
+    LIST("-", "+", "-", "+", "1-1", "3", "(1-1", "(3", "5-5", "foo", "(", "0", "9");
 static const char *const *const groups = LIST("g1", "g2", "g1", "g3");
 static const char *const *const consumers = LIST("c1", "c2", "c1", "c3");
 
@@ -122,10 +132,11 @@ static const char *const *const scripts = LIST(
     "return {1, 2, {3, 'four'}, false, true, 5.7}", "return redis.pcall('INCR', KEYS[1])",
     "return redis.call('INCR', KEYS[1])", "return redis.error_reply('MY err')",
     "return redis.error_reply('short')", "return redis.status_reply('FINE')", "error('told to')",
-    "return redis.sha1hex(ARGV[1] or '')", "return #KEYS + #ARGV", "this is no lua", "return nosuch",
-    "x = 1", "return redis.call('NOSUCH')", "return redis.call('GET')", "return redis.call('BLPOP', 'l9', 0)",
-    "return redis.call('LPUSH', KEYS[1] or 'l0', 1, 2)", "redis.call('SELECT', 1) return redis.call('DBSIZE') * 0",
-    "return redis.call()", "return redis.call('GET', {})", "return {ok='X', 1}", "return {err='E text'}",
+    "return redis.sha1hex(ARGV[1] or '')", "return #KEYS + #ARGV", "this is no lua",
+    "return nosuch", "x = 1", "return redis.call('NOSUCH')", "return redis.call('GET')",
+    "return redis.call('BLPOP', 'l9', 0)", "return redis.call('LPUSH', KEYS[1] or 'l0', 1, 2)",
+    "redis.call('SELECT', 1) return redis.call('DBSIZE') * 0", "return redis.call()",
+    "return redis.call('GET', {})", "return {ok='X', 1}", "return {err='E text'}",
     "local t = {} for i = 1, 3 do t[i] = redis.call('TYPE', 's' .. i) end return t", "return nil",
     "return redis.call('HSET', 'h1', 'f1', 1.5)", "return -3.9", "return 'text'", "return {}");
 
@@ -135,17 +146,19 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {'v', &values},   {'m', &members},    {'f', &fields},     {'i', &ints},       {'n', &counts},
-    {'j', &small},    {'r', &reals},      {'o', &borders},    {'x', &lexes},      {'w', &types},
-    {'b', &bits},     {'p', &patterns},   {'c', &channels},   {'t', &timeouts},   {'d', &databases},
-    {'L', &scripts},  {'P', &subscribed}, {'q', &future_s}, {'Q', &future_ms},
-    {'e', &relative}, {'a', &absolute_s}, {'A', &absolute_ms}, {'D', &ids},       {'N', &new_ids},
-    {'R', &after_ids}, {'B', &ends},      {'G', &groups},     {'C', &consumers},
+    {'v', &values},     {'m', &members},     {'f', &fields},    {'i', &ints},
+    {'n', &counts},     {'j', &small},       {'r', &reals},     {'o', &borders},
+    {'x', &lexes},      {'w', &types},       {'b', &bits},      {'p', &patterns},
+    {'c', &channels},   {'t', &timeouts},    {'d', &databases}, {'L', &scripts},
+    {'P', &subscribed}, {'q', &future_s},    {'Q', &future_ms}, {'e', &relative},
+    {'a', &absolute_s}, {'A', &absolute_ms}, {'D', &ids},       {'N', &new_ids},
+    {'R', &after_ids},  {'B', &ends},        {'G', &groups},    {'C', &consumers},
 };
 
-/* Keys are named by what usually is in them: s string, l list, h hash, S set, z sorted set, y sorted
- * set of equal scores, X stream; k any. */
-static const char key_types[] = "slhSzyX";
+/* Keys are named by what usually is in them: s string, l list, h hash, S set, z sorted set, y
+ * sorted set of equal scores, X stream; k any but y: what BYLEX gives of unequal scores nobody
+ * says. */
+static const char key_types[] = "slhSzX";
 
 static const char *draw(struct generator *generator, const char *const *from)
 {
@@ -165,12 +178,13 @@ static void write_key(struct generator *generator, char type, bool is_strict, st
     word->len = (size_t)snprintf(to, WORD_CAP, "%c%d", type, (int)generator_random(generator, 4));
 }
 
-static void write_kind(struct generator *generator, const char *kind, struct fr_word *word, char *to)
+static void write_kind(struct generator *generator, const char *kind, struct fr_word *word,
+                       char *to)
 {
     bool is_strict = kind[0] == '1';
     char letter = is_strict ? kind[1] : kind[0];
     word->data = to;
-    if (letter == 'k' || strchr(key_types, letter)) {
+    if (letter == 'k' || letter == 'y' || strchr(key_types, letter)) {
         write_key(generator, letter, is_strict, word, to);
         return;
     }
@@ -191,7 +205,8 @@ static void write_kind(struct generator *generator, const char *kind, struct fr_
     word->len = (size_t)snprintf(to, WORD_CAP, "no kind %c", letter);
 }
 
-/* --------------------------------------------------------------------------------------- templates */
+/* --------------------------------------------------------------------------------------- templates
+ */
 
 /* The end of the bracketed part that begins at text[0]. */
 static const char *closing(const char *text)
@@ -254,8 +269,8 @@ static void write_part(struct generator *generator, struct command_text *command
                        const char *end);
 
 /* One of the alternatives between text and end. */
-static void write_one_of(struct generator *generator, struct command_text *command, const char *text,
-                         const char *end)
+static void write_one_of(struct generator *generator, struct command_text *command,
+                         const char *text, const char *end)
 {
     const char *begins[16] = {text};
     size_t count = 1;
@@ -311,7 +326,8 @@ static void write_part(struct generator *generator, struct command_text *command
     }
 }
 
-/* ------------------------------------------------------------------------------------------- chaos */
+/* ------------------------------------------------------------------------------------------- chaos
+ */
 
 static void swap_words(struct command_text *command, size_t a, size_t b)
 {

@@ -1,5 +1,5 @@
-/* Writes commands from the templates in templates.def: with edge values, wrong types, words too many or
- * too few, options in odd orders. The same seed writes the same commands. */
+/* Writes commands from the templates in templates.def: with edge values, wrong types, words too
+ * many or too few, options in odd orders. The same seed writes the same commands. */
 #ifndef TESTS_MOCK_GENERATOR_H
 #define TESTS_MOCK_GENERATOR_H
 

@@ -1,10 +1,11 @@
-/* The engine answers as redis-server does: the same commands to both, replies compared byte for byte.
+/* The engine answers as redis-server does: the same commands to both, replies compared byte for
+ * byte.
  *
  *   CONFORM_COMMANDS  how many (default 60000)
  *   CONFORM_SEED      of the first sequence (default 1)
  *
- * A sequence is a hundred commands over three connections, from the same empty databases. A difference
- * is printed with what came before it, and ends its sequence. */
+ * A sequence is a hundred commands over three connections, from the same empty databases. A
+ * difference is printed with what came before it, and ends its sequence. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static void remember(size_t line, const struct command_text *command)
     bytes_printf(to, "%zu>", line);
     for (size_t i = 0; i < command->count; i++) {
         struct bytes word = {0};
-        bytes_printf(to, " %s", bytes_show(&word, command->words[i].data, command->words[i].len, 0));
+        bytes_printf(to, " %s",
+                     bytes_show(&word, command->words[i].data, command->words[i].len, 0));
         bytes_finish(&word);
     }
 }
@@ -125,7 +127,8 @@ static bool is_in_multi(const struct line *line)
     return (line->mock->flags & IN_MULTI) != 0;
 }
 
-/* -------------------------------------------------------------------------------------- comparing */
+/* -------------------------------------------------------------------------------------- comparing
+ */
 
 /* The members that a command by chance may answer with, as the engine has them. */
 static struct bytes members_before(const struct line *line, const struct command_text *command)
@@ -227,7 +230,8 @@ static void compare_line(struct line *line, const struct command_text *command,
     bytes_finish(&output);
 }
 
-/* ---------------------------------------------------------------------------------------- sequences */
+/* ----------------------------------------------------------------------------------------
+ * sequences */
 
 static void disconnect(struct line *line)
 {
@@ -405,8 +409,8 @@ static void run_command(size_t at, const struct command_text *command)
 /* Commands that make a connection of little use for others are for the second and third. */
 static size_t line_for(const struct command_text *command)
 {
-    static const char *const elsewhere[] = {"subscribe", "psubscribe", "ssubscribe", "quit", "hello",
-                                            "client", NULL};
+    static const char *const elsewhere[] = {"subscribe", "psubscribe", "ssubscribe", "quit",
+                                            "hello",     "client",     NULL};
     bool is_elsewhere = command->bytes[0][0] == 'B' || generator_random(&generator, 5) == 0 ||
                         is_named(command, "xread") || is_named(command, "xreadgroup");
     for (size_t i = 0; elsewhere[i]; i++) {
@@ -459,7 +463,8 @@ static uint64_t run_sequence(uint64_t seed)
     return done;
 }
 
-/* ----------------------------------------------------------------------------------------- coverage */
+/* -----------------------------------------------------------------------------------------
+ * coverage */
 
 /* Every template, and every literal word in one, was part of a command that was no error. */
 static size_t print_coverage(void)

@@ -144,9 +144,14 @@ static void connections_are_dropped_as_ordered(void)
 static void snapshots_bring_all_types_back(void)
 {
     begin(NULL);
-    static const char *const fill[] = {"SET s 1",         "RPUSH l a b",     "SADD S x",
-                                       "ZADD z 1.5 m",    "HSET h f v",      "XADD x 1-1 f v",
-                                       "XGROUP CREATE x g 0", "PEXPIREAT s 4000000000000"};
+    static const char *const fill[] = {"SET s 1",
+                                       "RPUSH l a b",
+                                       "SADD S x",
+                                       "ZADD z 1.5 m",
+                                       "HSET h f v",
+                                       "XADD x 1-1 f v",
+                                       "XGROUP CREATE x g 0",
+                                       "PEXPIREAT s 4000000000000"};
     for (size_t i = 0; i < sizeof(fill) / sizeof(fill[0]); i++) {
         call(other, fill[i]);
     }
