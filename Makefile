@@ -1,7 +1,7 @@
 # flaskredis: build, checks, installation. One file, no recursion; everything made is under build/.
 #
 #   make            the daemon and the client library        V=1  show the commands
-#   make run        a daemon and a Redis to try it with      CC=clang, SAN=address,undefined, SAN=thread
+#   make run        a daemon to try, on an engine in memory  CC=clang, SAN=address,undefined, SAN=thread
 #   make demo       see many clients share one connection    WERROR=1  warnings are errors
 #   make check      all tests                                JOBS=N  how much at a time
 #   make lint       format, static analysis, architecture    make help  all targets
@@ -382,7 +382,7 @@ clean:
 
 help:
 	@echo 'all (default)  $(B)/flaskredisd, $(B)/libflaskredis.so.$(VERSION), $(B)/libflaskredis.a'
-	@echo 'run            daemon in the foreground, with a Redis of its own unless REDIS_URL is set'
+	@echo 'run            daemon in the foreground, on an engine in memory unless REDIS_URL is set'
 	@echo 'demo           many clients over one connection, shown on a running or a passing daemon'
 	@echo 'check          all tests; alone: check-unit check-integration check-stress check-fuzz'
 	@echo '               check-valgrind check-install'

@@ -145,7 +145,8 @@ static bool write_output(struct connection *connection)
     return true;
 }
 
-static void advance(struct connection *connection)
+/* Returns whether the connection is to be closed. */
+static bool advance(struct connection *connection)
 {
     connection->has_work = false;
     bool is_written = write_output(connection);
@@ -155,9 +156,7 @@ static void advance(struct connection *connection)
         is_written = len < READ_LEN || write_output(connection);
     }
     is_written = is_written && write_output(connection);
-    if (connection->has_ended || (is_written && fr_mock_has_ended(connection->session))) {
-        close_connection(connection);
-    }
+    return connection->has_ended || (is_written && fr_mock_has_ended(connection->session));
 }
 
 static void set_timer(struct host *host)
@@ -171,23 +170,28 @@ static void set_timer(struct host *host)
     event_add(&host->timer, &wait);
 }
 
-static struct connection *next_with_work(struct host *host)
+/* Let every connection that has work do it; returns whether any had. */
+static bool advance_all(struct host *host)
 {
-    struct connection *connection;
-    LIST_FOREACH(connection, &host->connections, link)
-    {
+    struct connection *connection, *next;
+    bool had_work = false;
+    for (connection = LIST_FIRST(&host->connections); connection != NULL; connection = next) {
+        next = LIST_NEXT(connection, link);
         if (connection->has_work) {
-            break;
+            had_work = true;
+            if (advance(connection)) {
+                close_connection(connection);
+            }
         }
     }
-    return connection;
+    return had_work;
 }
 
 /* What one command does may give work to every other connection. */
 static void settle(struct host *host)
 {
-    for (struct connection *connection; (connection = next_with_work(host)) != NULL;) {
-        advance(connection);
+    while (advance_all(host)) {
+        continue;
     }
     set_timer(host);
 }

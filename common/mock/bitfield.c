@@ -140,26 +140,48 @@ static uint64_t wrapped(const struct field *field, uint64_t bits)
     return is_negative ? bits | mask : bits & ~mask;
 }
 
+/* Which border a sum crosses: 1 the upper, -1 the lower, 0 none. Redis' own arithmetic (bitops.c,
+ * checkSignedBitfieldOverflow, 7.0), which takes what is far below for too much. */
+static int signed_crossing(unsigned width, int64_t base, int64_t by)
+{
+    int64_t most = width == 1 ? 0 : (int64_t)(UINT64_MAX >> (65 - width)), least = -most - 1;
+    int64_t room_above = (int64_t)((uint64_t)most - (uint64_t)base);
+    int64_t room_below = (int64_t)((uint64_t)least - (uint64_t)base);
+    if (base > most || (width != 64 && by > room_above) ||
+        (base >= 0 && by > 0 && by > room_above)) {
+        return 1;
+    }
+    bool is_below =
+        base < least || (width != 64 && by < room_below) || (base < 0 && by < 0 && by < room_below);
+    return is_below ? -1 : 0;
+}
+
+static int unsigned_crossing(unsigned width, uint64_t base, int64_t by)
+{
+    uint64_t most = UINT64_MAX >> (64 - width);
+    if (base > most || (by > 0 && by > (int64_t)(most - base))) {
+        return 1;
+    }
+    return by < 0 && by < (int64_t)(0 - base) ? -1 : 0;
+}
+
 /* Add; returns whether the sum leaves the field, and then what the overflow rule makes of it. */
 static bool add(const struct field *field, uint64_t base, int64_t by, uint64_t *sum)
 {
-    __int128 exact, least, most;
-    unsigned width = field->width;
-    if (field->is_signed) {
-        most = ((__int128)1 << (width - 1)) - 1;
-        least = -most - 1;
-        exact = (__int128)(int64_t)base + by;
-    } else {
-        most = ((__int128)1 << width) - 1;
-        least = 0;
-        exact = (__int128)base + by;
-    }
-    *sum = (uint64_t)exact;
-    if (exact >= least && exact <= most) {
+    int crossing = field->is_signed ? signed_crossing(field->width, (int64_t)base, by)
+                                    : unsigned_crossing(field->width, base, by);
+    *sum = base + (uint64_t)by;
+    if (crossing == 0) {
         return false;
     }
-    *sum = field->overflow == SATURATE ? (uint64_t)(exact > most ? most : least)
-                                       : wrapped(field, (uint64_t)exact);
+    if (field->overflow != SATURATE) {
+        *sum = wrapped(field, *sum);
+    } else if (field->is_signed) {
+        uint64_t most = field->width == 1 ? 0 : UINT64_MAX >> (65 - field->width);
+        *sum = crossing > 0 ? most : ~most;
+    } else {
+        *sum = crossing > 0 ? UINT64_MAX >> (64 - field->width) : 0;
+    }
     return true;
 }
 

@@ -138,10 +138,10 @@ void frm_cmd_reset(struct call *c)
     struct fr_mock_session *session = c->session;
     frm_transaction_end(session);
     frm_unsubscribe_all(session);
-    session->flags &= ~(unsigned)(REPLY_OFF | REPLY_SKIP | REPLY_SKIP_NEXT | NO_EVICT);
+    session->flags &= ~(unsigned)(REPLY_OFF | REPLY_SKIP_NEXT | NO_EVICT);
     session->db = &c->mock->db[0];
     session->out.protocol = 2;
-    session->out.is_off = false;
+    session->out.is_off = (session->flags & REPLY_SKIP) != 0;
     frm_free(session->name);
     session->name = NULL;
     frm_status(c->out, "RESET");

@@ -44,6 +44,7 @@ static size_t differences, kinds_shown;
 static size_t running; /* the template of the running command */
 static uint64_t sequence_seed;
 static bool sequence_is_over;
+static size_t stale_errnos;
 
 static struct {
     uint64_t asked, answered;
@@ -168,6 +169,8 @@ static bool reply_fits(const struct fr_word *redis, const struct fr_word *engine
     static const char stale_errno[] = "-ERR One or more scores can't be converted into double\r\n";
     if (redis->len == sizeof(stale_errno) - 1 &&
         memcmp(redis->data, stale_errno, redis->len) == 0) {
+        sequence_is_over = !reply_same(redis, engine, SAME, NULL); /* the rest would differ */
+        stale_errnos += sequence_is_over;
         return true;
     }
     if (redis->data[0] == '-' || engine->data[0] == '-') {
@@ -351,6 +354,11 @@ static bool is_left_out(const struct line *line, const struct command_text *comm
                               is_named(command, "publish") || is_named(command, "spublish"))) {
         return true;
     }
+    /* nor can a time that is to be over be waited for there */
+    if (is_in_multi(line) &&
+        strcmp(generator_template(command->template_at), "PEXPIRE @k 1") == 0) {
+        return true;
+    }
     bool by_chance = command->comparison == CHANCE || command->comparison == SCANNED;
     return is_in_multi(line) &&
            (by_chance || is_named(command, "dbsize") || line->queued_count == QUEUE_MAX ||
@@ -521,7 +529,9 @@ static void same_replies(void)
         done += run_sequence(seed);
     }
     size_t missing = print_coverage();
-    printf("    %" PRIu64 " commands, %zu differences\n", done, differences);
+    printf("    %" PRIu64
+           " commands, %zu differences, %zu sequences left because of a stale errno\n",
+           done, differences, stale_errnos);
     EXPECT_NUMBER(differences, 0);
     if (wanted >= 60000) {
         EXPECT_NUMBER(missing, 0);
