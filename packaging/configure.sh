@@ -74,7 +74,7 @@ settings() {
     echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih $lua_libs"
     echo "CLIENT_LIBS := $(pkg-config --libs hiredis) -lm"
     echo "TEST_LIBS := ${cunit:--lcunit} -lm"
-    echo "BENCH_LIBS := $(optional_libs hiredis) -lm"
+    echo "BENCH_LIBS := $(optional_libs hiredis) $lua_libs -lm"
     echo "VALGRIND := $(command -v valgrind || true)"
     echo "FUZZ_LIBRARY := $(fuzz_library | head -n 1)"
 }

@@ -344,8 +344,7 @@ void frm_cmd_xreadgroup(struct call *c)
 static bool group_is_there(const struct call *c, const struct reading *reading,
                            const struct value *value)
 {
-    return value && value->type == TYPE_STREAM &&
-           frm_group_find(value->stream, &c->argv[reading->group_at]);
+    return frm_group_find(value->stream, &c->argv[reading->group_at]) != NULL;
 }
 
 bool frm_serve_stream(struct call *c, const struct fr_word *key)
@@ -354,12 +353,8 @@ bool frm_serve_stream(struct call *c, const struct fr_word *key)
     struct stream_id after = ID_MAX;
     const struct value *value = frm_find(c, key);
     read_arguments(c, &reading);
-    if (reading.is_grouped && !value) {
+    if (reading.is_grouped && (!value || value->type != TYPE_STREAM)) {
         frm_error(c->out, "UNBLOCKED the stream key no longer exists");
-        return true;
-    }
-    if (reading.is_grouped && value->type != TYPE_STREAM) {
-        frm_wrong_type(c->out);
         return true;
     }
     if (reading.is_grouped && !group_is_there(c, &reading, value)) {
