@@ -190,9 +190,10 @@ static bool advance_all(struct host *host)
 /* What one command does may give work to every other connection. */
 static void settle(struct host *host)
 {
-    while (advance_all(host)) {
-        continue;
-    }
+    bool had_work;
+    do {
+        had_work = advance_all(host);
+    } while (had_work);
     set_timer(host);
 }
 

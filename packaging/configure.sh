@@ -62,7 +62,7 @@ lua_name() {
 }
 
 settings() {
-    local cunit lua lua_libs= lua_cflags=
+    local cunit lua lua_libs='' lua_cflags=''
     lua=$(lua_name)
     if [ -n "$lua" ]; then
         lua_libs=$(pkg-config --libs "$lua")

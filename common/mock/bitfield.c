@@ -4,6 +4,12 @@
 #include "common/mock/number.h"
 #include "common/mock/strings.h"
 
+/* The highest number of so many bits, 0 to 64. */
+static uint64_t most_of(unsigned bits)
+{
+    return bits == 0 ? 0 : UINT64_MAX >> (64 - (bits & 63)) % 64;
+}
+
 enum overflow {
     WRAP,
     SATURATE,
@@ -144,7 +150,7 @@ static uint64_t wrapped(const struct field *field, uint64_t bits)
  * checkSignedBitfieldOverflow, 7.0), which takes what is far below for too much. */
 static int signed_crossing(unsigned width, int64_t base, int64_t by)
 {
-    int64_t most = width == 1 ? 0 : (int64_t)(UINT64_MAX >> (65 - width)), least = -most - 1;
+    int64_t most = (int64_t)most_of(width - 1), least = -most - 1;
     int64_t room_above = (int64_t)((uint64_t)most - (uint64_t)base);
     int64_t room_below = (int64_t)((uint64_t)least - (uint64_t)base);
     if (base > most || (width != 64 && by > room_above) ||
@@ -158,7 +164,7 @@ static int signed_crossing(unsigned width, int64_t base, int64_t by)
 
 static int unsigned_crossing(unsigned width, uint64_t base, int64_t by)
 {
-    uint64_t most = UINT64_MAX >> (64 - width);
+    uint64_t most = most_of(width);
     if (base > most || (by > 0 && by > (int64_t)(most - base))) {
         return 1;
     }
@@ -177,10 +183,10 @@ static bool add(const struct field *field, uint64_t base, int64_t by, uint64_t *
     if (field->overflow != SATURATE) {
         *sum = wrapped(field, *sum);
     } else if (field->is_signed) {
-        uint64_t most = field->width == 1 ? 0 : UINT64_MAX >> (65 - field->width);
+        uint64_t most = most_of(field->width - 1);
         *sum = crossing > 0 ? most : ~most;
     } else {
-        *sum = crossing > 0 ? UINT64_MAX >> (64 - field->width) : 0;
+        *sum = crossing > 0 ? most_of(field->width) : 0;
     }
     return true;
 }

@@ -90,7 +90,8 @@ static struct range range_of(int64_t first, int64_t last, bool is_bits, size_t l
     first = first < 0 ? first + total : first;
     last = last < 0 ? last + total : last;
     first = first < 0 ? 0 : first;
-    last = last < 0 ? 0 : last >= total ? total - 1 : last;
+    last = last < 0 ? 0 : last;
+    last = last >= total ? total - 1 : last;
     if (first > last) {
         return (struct range){0, -1};
     }

@@ -73,28 +73,34 @@ static void announce(struct db *db, const struct fr_word *key, const struct valu
     }
 }
 
-void frm_add(struct db *db, const struct fr_word *key, struct value *value)
+static void store(struct db *db, struct entry *entry, struct value *value)
 {
     value->used_ms = frm_now_ms(db->mock);
-    frm_dict_put(&db->keys, key, NULL)->value = value;
+    entry->value = value;
     if (value->expires_ms < db->soonest_ms) {
         db->soonest_ms = value->expires_ms;
     }
+}
+
+void frm_add(struct db *db, const struct fr_word *key, struct value *value)
+{
+    store(db, frm_dict_put(&db->keys, key, NULL), value);
     announce(db, key, value);
 }
 
+/* Who waits for a key is served when it comes into being, not when another value replaces one. */
 void frm_replace(struct db *db, const struct fr_word *key, struct value *value)
 {
-    struct entry *entry = frm_dict_find(&db->keys, key);
-    if (entry) {
-        struct value *old = entry->value;
-        if (old->type == TYPE_STREAM && value->type != TYPE_STREAM) {
-            frm_ready(db, key, true);
-        }
-        frm_value_free(old);
-        entry->value = NULL;
+    bool is_new;
+    struct entry *entry = frm_dict_put(&db->keys, key, &is_new);
+    struct value *old = entry->value;
+    store(db, entry, value);
+    if (is_new) {
+        announce(db, key, value);
+    } else if (old->type == TYPE_STREAM && value->type != TYPE_STREAM) {
+        frm_ready(db, key, true);
     }
-    frm_add(db, key, value);
+    frm_value_free(old);
     frm_touch(db, key);
 }
 

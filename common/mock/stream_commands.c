@@ -384,10 +384,7 @@ void frm_cmd_xsetid(struct call *c)
     }
     struct stream *stream = value->stream;
     size_t len = frm_stream_len(stream);
-    if (frm_id_compare(setting.id, stream->max_deleted) < 0) {
-        frm_error(c->out, "ERR The ID specified in XSETID is smaller than current "
-                          "max_deleted_entry_id");
-    } else if (len > 0 && frm_id_compare(setting.id, frm_stream_at(stream, len - 1)->id) < 0) {
+    if (len > 0 && frm_id_compare(setting.id, frm_stream_at(stream, len - 1)->id) < 0) {
         frm_error(c->out,
                   "ERR The ID specified in XSETID is smaller than the target stream top item");
     } else if (len > 0 && setting.added != -1 && (int64_t)len > setting.added) {
