@@ -71,7 +71,7 @@ settings() {
     cunit=$(optional_libs cunit)
     echo "HARDENING_PROBED := $(hardening)"
     echo "LIBRARY_CFLAGS := $(pkg-config --cflags "${LIBEVENT[@]}") $lua_cflags"
-    echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih $lua_libs"
+    echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih $lua_libs -lm"
     echo "CLIENT_LIBS := $(pkg-config --libs hiredis) -lm"
     echo "TEST_LIBS := ${cunit:--lcunit} -lm"
     echo "BENCH_LIBS := $(optional_libs hiredis) $lua_libs -lm"

@@ -1,7 +1,7 @@
 /* The engine answers as redis-server does: the same commands to both, replies compared byte for
  * byte.
  *
- *   CONFORM_COMMANDS  how many (default 60000)
+ *   CONFORM_COMMANDS  how many (default 100000)
  *   CONFORM_SEED      of the first sequence (default 1)
  *
  * A sequence is a hundred commands over three connections, from the same empty databases. A
@@ -340,8 +340,12 @@ static void run_on(struct line *line, const struct fr_word *words, size_t count)
 
 static void cover(const struct command_text *command, const struct line *line, uint64_t errors)
 {
+    size_t len;
+    const char *reply = fr_mock_output(line->mock, &len);
+    /* what is in EXEC's array has been counted when it was queued */
+    bool is_array = is_named(command, "exec") && len > 0 && *reply == '*';
     coverage[command->template_at].asked++;
-    if (line->mock->out.errors == errors) {
+    if (is_array || line->mock->out.errors == errors) {
         coverage[command->template_at].answered++;
         coverage[command->template_at].options |= command->options;
     }
@@ -520,7 +524,7 @@ static void forget(void *what)
 
 static void same_replies(void)
 {
-    uint64_t wanted = setting("CONFORM_COMMANDS", 60000), done = 0;
+    uint64_t wanted = setting("CONFORM_COMMANDS", 100000), done = 0;
     server = server_start(NULL);
     mock = fr_mock_create(NULL);
     asker = fr_mock_session_create(mock, NULL, NULL);
@@ -533,7 +537,7 @@ static void same_replies(void)
            " commands, %zu differences, %zu sequences left because of a stale errno\n",
            done, differences, stale_errnos);
     EXPECT_NUMBER(differences, 0);
-    if (wanted >= 60000) {
+    if (wanted >= 100000) {
         EXPECT_NUMBER(missing, 0);
     }
 }
