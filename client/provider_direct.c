@@ -12,6 +12,12 @@
 #include "client/error.h"
 #include "client/provider_parts.h"
 
+/* There is no TLS here, and no server in memory. */
+static bool is_for_daemon(enum fr_url_scheme scheme)
+{
+    return scheme == FR_URL_TLS || scheme == FR_URL_MOCK;
+}
+
 static FlaskRedisStatus from_url(void *context, const char *url, const FlaskRedisOptions *options,
                                  void **instance)
 {
@@ -22,12 +28,13 @@ static FlaskRedisStatus from_url(void *context, const char *url, const FlaskRedi
     }
     FlaskRedisStatus status =
         fr_target_read(url != NULL ? url : FLASK_REDIS_DEFAULT_URL, options, target);
-    if (status == FLASK_REDIS_OK && target->url.scheme == FR_URL_TLS) {
+    if (status == FLASK_REDIS_OK && is_for_daemon(target->url.scheme)) {
+        bool is_tls = target->url.scheme == FR_URL_TLS;
         fr_target_finish(target);
         status =
             flask_redis_fail(FLASK_REDIS_DATA, false,
-                             "scheme rediss:// is not for the provider \"direct\", which has no "
-                             "TLS: the daemon has");
+                             "scheme %s is not for the provider \"direct\", but for the daemon",
+                             is_tls ? "rediss://" : "mock://");
     }
     if (status != FLASK_REDIS_OK) {
         free(target);

@@ -480,8 +480,8 @@ static bool read_place(struct reader *reader, const struct pieces *pieces)
         return read_socket_path(reader, pieces);
     }
     bool is_mock = reader->url->scheme == FR_URL_MOCK;
-    return (is_mock ? read_mock_name(reader, pieces->host) : read_host(reader, pieces->host)) &&
-           read_db_path(reader, pieces->path);
+    bool is_read = is_mock ? read_mock_name(reader, pieces->host) : read_host(reader, pieces->host);
+    return is_read && read_db_path(reader, pieces->path);
 }
 
 static const struct {
@@ -592,10 +592,9 @@ const char *fr_url_show(const struct fr_url *url, char *to, size_t cap)
         snprintf(to, cap, "mock://%s", url->host ? url->host : "");
         return to;
     }
-    const char *scheme = url->scheme == FR_URL_TLS ? "rediss" : "redis";
     const char *host = url->host ? url->host : "";
     bool is_ipv6 = strchr(host, ':') != NULL;
-    snprintf(to, cap, "%s://%s%s%s:%u", scheme, is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "",
-             (unsigned)url->port);
+    snprintf(to, cap, "%s://%s%s%s:%u", url->scheme == FR_URL_TLS ? "rediss" : "redis",
+             is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", (unsigned)url->port);
     return to;
 }

@@ -286,7 +286,10 @@ static void urls_of_the_direct_provider(void)
     OK(flask_redis_set(redis, "k", "v", NULL));
     OK(flask_app_config_set(app, "REDIS_URL", "rediss://h"));
     EXPECT(flask_redis_from_custom_provider(flask_redis_direct_provider(), app, NULL) == NULL);
-    EXPECT_HAS(last_text(), "TLS");
+    EXPECT_HAS(last_text(), "rediss://");
+    OK(flask_app_config_set(app, "REDIS_URL", "mock://"));
+    EXPECT(flask_redis_from_custom_provider(flask_redis_direct_provider(), app, NULL) == NULL);
+    EXPECT_HAS(last_text(), "mock://");
 }
 
 /* --- statuses --------------------------------------------------------------------------------- */
