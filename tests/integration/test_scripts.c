@@ -161,6 +161,23 @@ static void a_connection_made_while_a_script_runs_works(void)
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
 }
 
+/* The connection for it may be one of another database and protocol. */
+static void what_follows_script_kill_goes_its_own_way(void)
+{
+    struct bytes request = {0};
+    start_with(NULL, "");
+    struct client *one = daemon_client3(pooler);
+    EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
+    EXPECT_CALL(one, "SET k v", "+OK\r\n");
+    EXPECT_CALL(one, "EVAL 'return 1' 0", ":1\r\n");
+    bytes_add_script(&request, "SCRIPT KILL; GET k; GET missing");
+    client_send_bytes(one, request.data, request.len);
+    bytes_finish(&request);
+    EXPECT_REPLY_BEGINS(one, "-NOTBUSY ");
+    EXPECT_REPLY(one, "$1\r\nv\r\n");
+    EXPECT_REPLY(one, "_\r\n");
+}
+
 static const struct test_case cases[] = {
     {"a script that selects moves nobody", a_script_that_selects_moves_nobody},
     {"what a script may not do is told as by a server",
@@ -173,6 +190,7 @@ static const struct test_case cases[] = {
     {"a script that has written is not killed", a_script_that_has_written_is_not_killed},
     {"a function is killed", a_function_is_killed},
     {"a connection made while a script runs works", a_connection_made_while_a_script_runs_works},
+    {"what follows SCRIPT KILL goes its own way", what_follows_script_kill_goes_its_own_way},
 };
 
 SUITE_MAIN("scripts", cases)
