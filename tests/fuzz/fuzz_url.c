@@ -15,8 +15,11 @@ static void check(bool true_always)
 
 static void check_fields(const struct fr_url *url)
 {
-    bool is_unix = url->scheme == FR_URL_UNIX;
-    check(is_unix ? url->path && url->path[0] == '/' : url->host && url->host[0] && url->port);
+    bool has_host = url->host && url->host[0];
+    bool is_tcp = url->scheme == FR_URL_TCP || url->scheme == FR_URL_TLS;
+    check(is_tcp ? has_host && url->port : url->port == 0);
+    check(url->scheme != FR_URL_UNIX || (url->path && url->path[0] == '/'));
+    check(url->scheme != FR_URL_MOCK || !url->host || has_host);
     check(!url->user || url->password);
     check(url->db >= 0 && url->command_ms >= -1 && url->connect_ms >= -1);
     check(url->heartbeat_ms >= -1);
