@@ -110,5 +110,6 @@ void session_end_diversion(struct session *session)
 
 bool session_prefers_lease(const struct session *session)
 {
-    return session->large_until_ms > loop_now_ms() && lease_has_room(session->pool, QUOTA_LARGE);
+    return session->large_until_ms > 0 && session->large_until_ms > loop_now_ms() &&
+           lease_has_room(session->pool, QUOTA_LARGE);
 }
