@@ -34,13 +34,6 @@ static const struct time_row {
     {FR_CMD_WAITAOF, 3, true},
 };
 
-/* Else it is an error, which shows the words. */
-static bool has_right_count(const struct call *call)
-{
-    int64_t arity = call->command == NULL ? 0 : call->command->arity;
-    return arity > 0 ? call->argc == arity : call->argc >= -arity;
-}
-
 static const struct time_row *row_of(const struct call *call)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -116,7 +109,9 @@ static int64_t read_time(const struct fr_word *word, bool is_ms)
 
 int64_t blocking_limit_ms(const struct call *call)
 {
-    const struct time_row *row = call->is_whole && has_right_count(call) ? row_of(call) : NULL;
+    /* with a wrong number of words it is an error, which shows the words */
+    bool is_right = call->is_whole && call_has_right_count(call);
+    const struct time_row *row = is_right ? row_of(call) : NULL;
     uint32_t at = row == NULL ? 0 : time_at(call, row);
     struct fr_word word;
     return at > 0 && find_word(call, at, &word) ? read_time(&word, row->is_ms) : 0;

@@ -28,7 +28,7 @@
 static bool is_wait(const struct call *call)
 {
     return (call_is(call, FR_CMD_WAIT) || call_is(call, FR_CMD_WAITAOF)) &&
-           call->argc == (uint32_t)call->command->arity;
+           call_has_right_count(call);
 }
 
 bool replication_concerns(const struct session *session, const struct call *call)

@@ -380,13 +380,6 @@ static enum routed answer_ok(struct session *session)
     return ROUTED;
 }
 
-/* Commands that are answered here have their words counted here. */
-static bool has_right_count(const struct call *call)
-{
-    int arity = call->command->arity;
-    return arity > 0 ? call->argc == (uint32_t)arity : call->argc >= (uint32_t)-arity;
-}
-
 static enum routed answer_wrong_count(struct session *session, const struct call *call)
 {
     session_answer_error(session, "ERR wrong number of arguments for '%s' command",
@@ -400,7 +393,7 @@ static enum routed route_local(struct session *session, const struct call *call)
         return ROUTE_LATER;
     }
     bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
-    if (!is_queueing && !has_right_count(call)) {
+    if (!is_queueing && !call_has_right_count(call)) {
         return answer_wrong_count(session, call);
     }
     if (session_uses_hub(session) && asks_for_user(session, call)) {

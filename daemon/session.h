@@ -200,6 +200,11 @@ struct call {
 /* Note the words and find the row of the request whose frame and state these are. */
 void call_fill(struct call *call, const struct fr_request *request);
 
+/* Whether the request has as many words as its command takes. True for one that is not in the
+ * table.
+ */
+bool call_has_right_count(const struct call *call);
+
 /* Whether a request has been dealt with, or must be routed again later. */
 enum routed {
     ROUTED,

@@ -384,9 +384,8 @@ bool session_is_hub_restricted(const struct session *session, const struct call 
     if (command == NULL || (command->flags & FR_FLAG_CONTAINER && call->argc > 1)) {
         return false; /* the server says first that it does not know it */
     }
-    int64_t least = command->arity < 0 ? -command->arity : command->arity;
-    bool has_right_count = command->arity < 0 ? call->argc >= least : call->argc == (uint64_t)least;
-    return session_uses_hub(session) && has_right_count; /* the same goes for the count */
+    return session_uses_hub(session) &&
+           call_has_right_count(call); /* the same goes for the count */
 }
 
 enum routed session_route_restricted(struct session *session, const struct call *call)

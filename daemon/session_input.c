@@ -52,6 +52,12 @@ void call_fill(struct call *call, const struct fr_request *request)
     }
 }
 
+bool call_has_right_count(const struct call *call)
+{
+    int64_t arity = call->command == NULL ? 0 : call->command->arity;
+    return arity > 0 ? call->argc == arity : call->argc >= -arity;
+}
+
 static enum routed route_call(struct session *session, struct call *call)
 {
     enum routed routed = route(session, call);
