@@ -106,7 +106,7 @@ WORDS = {
 }
 LISTS = {
     "flags": FLAGS,
-    "versions": {"all", "7.0.15", "7.2.6", "7.4.1", "dev-2024-10-18"},
+    "versions": {"all", "none", "7.0.15", "7.2.6", "7.4.1", "dev-2024-10-18"},
     "tips": {"nondeterministic_output", "nondeterministic_output_order"}
             | {"request_policy:" + word for word in
                "all_nodes all_shards multi_shard special".split()}
@@ -119,7 +119,7 @@ KEY_FLAGS = set("ro rw ow rm access update insert delete not_key incomplete "
 NUMBERS = ("arity", "first_key", "last_key", "step")
 PATTERNS = {
     "name": re.compile(r"[a-z][a-z_-]*(\|[a-z][a-z-]*)?"),
-    "since": re.compile(r"\d+\.\d+\.\d+"),
+    "since": re.compile(r"\d+\.\d+\.\d+|-"),
     "notes": re.compile(r"[ -~]+"),
 }
 KEY_BEGIN = re.compile(r"i\d+|k[A-Z]+,-?\d+|\?")

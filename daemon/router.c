@@ -8,6 +8,8 @@
 
 #include <event2/buffer.h>
 
+#include "daemon/own_commands.h"
+
 /* The ways a request can go when the session has no connection of its own. */
 enum way {
     WAY_SHARED,
@@ -460,8 +462,7 @@ static enum routed route_by_way(struct session *session, const struct call *call
 /* --------------------------------------------------------------------------------------- refusing
  */
 
-/* Answer without sending. What is still to come of the request is skipped. */
-static enum routed answer_instead(struct session *session, const struct call *call,
+enum routed router_answer_instead(struct session *session, const struct call *call,
                                   const char *error)
 {
     if (!session_is_quiet(session)) {
@@ -489,7 +490,7 @@ static enum routed answer_refusal(struct session *session, const struct call *ca
     if (call_is(call, FR_CMD_MULTI) && call->behind_len > 0) {
         session_close_when_written(session); /* what stands behind it would run on its own */
     }
-    enum routed routed = answer_instead(session, call, refusal);
+    enum routed routed = router_answer_instead(session, call, refusal);
     free(refusal);
     return routed;
 }
@@ -500,7 +501,7 @@ static enum routed answer_denied(struct session *session, const struct call *cal
     stats_count(&session->pool->context.loop->stats, errors_pooldeny);
     snprintf(error, sizeof error, "-POOLDENY '%s' is denied for prefix %s (setting \"deny\")\r\n",
              call->command->name, session->pool->context.settings->name);
-    return answer_instead(session, call, error);
+    return router_answer_instead(session, call, error);
 }
 
 static enum routed answer_too_big(struct session *session, const struct call *call)
@@ -509,7 +510,7 @@ static enum routed answer_too_big(struct session *session, const struct call *ca
     snprintf(error, sizeof error,
              "-POOLBIG '%s' is larger than %lld bytes (setting \"large_request\"); not sent\r\n",
              call->command->name, (long long)session->pool->context.settings->large_request);
-    return answer_instead(session, call, error);
+    return router_answer_instead(session, call, error);
 }
 
 /* A browser was made to speak to us (securityWarningCommand in Redis' server.c): the words HTTP
@@ -560,7 +561,7 @@ static enum routed route(struct session *session, const struct call *call)
         return ROUTED;
     }
     if (!session->is_authenticated && !may_come_before_auth(call)) {
-        return answer_instead(session, call, "-NOAUTH Authentication required.\r\n");
+        return router_answer_instead(session, call, "-NOAUTH Authentication required.\r\n");
     }
     if (call->command != NULL && session->pool->is_denied[call->command->id] &&
         !(call_is(call, FR_CMD_SCRIPT_DEBUG) && !condition_holds(call))) { /* NO does nothing */
@@ -568,6 +569,9 @@ static enum routed route(struct session *session, const struct call *call)
     }
     if (aftermath_concerns(session, call)) {
         return aftermath_route(session, call);
+    }
+    if (call_is(call, FR_CMD_FLASKREDIS)) {
+        return own_command_route(session, call);
     }
     if (!call->is_whole) {
         return route_large(session, call);

@@ -35,6 +35,11 @@ bool block_find(const struct session *session, const struct call *multi, struct 
 enum routed block_send(struct session *session, const struct call *multi,
                        const struct block *block);
 
+/* Answer with this error, a whole line, without sending. What is still to come of the request is
+ * skipped; in a transaction EXEC fails. */
+enum routed router_answer_instead(struct session *session, const struct call *call,
+                                  const char *error);
+
 /* Whether the request meets what is left of a lost transaction or WATCH, and what becomes of it. */
 bool aftermath_concerns(const struct session *session, const struct call *call);
 enum routed aftermath_route(struct session *session, const struct call *call);

@@ -54,6 +54,7 @@ static const struct {
     {"hpttl", PRESENCE, REDIS_7_4, "absent", "expiry of hash fields is new in 7.4"},
     {"httl", PRESENCE, REDIS_7_4, "absent", "expiry of hash fields is new in 7.4"},
     {"sflush", PRESENCE, REDIS_8_0, "absent", "experimental, after 7.4"},
+    {"flaskredis", PRESENCE, ANY_VERSION, "absent", "the daemon's own"},
     {"sentinel", PRESENCE, ANY_VERSION, "absent", "of Sentinel processes only"},
     {"zrank", ARITY, REDIS_7_2, "3", "WITHSCORE is new in 7.2"},
     {"zrevrank", ARITY, REDIS_7_2, "3", "WITHSCORE is new in 7.2"},
