@@ -141,10 +141,41 @@ static size_t expected_replies(const struct part *part)
     return count;
 }
 
+/* A server that finds the end of input while a large reply is only half written drops the other
+ * half and what is behind it (readQueryFromClient() in networking.c, 7.0). The daemon delivers
+ * all. */
+static bool is_torn(const struct part *part, const struct line *want)
+{
+    return part != NULL && part->ending == END_HALF && want->has_ended && want->client != NULL &&
+           want->client->in.len > want->client->taken;
+}
+
+/* What came whole is compared; of the rest, that the pooled side has it. */
+static bool same_until_torn(const struct part *part, const struct line *want,
+                            const struct line *got, struct bytes *text, size_t *n)
+{
+    size_t at = 0;
+    for (*n = 0; *n < part->count; at += (size_t)part->asks[(*n)++].replies) {
+        const struct ask *ask = &part->asks[*n];
+        bool is_whole = at + (size_t)ask->replies <= want->replies.count;
+        if (is_whole && !same_run(want, got, at, (size_t)ask->replies, ask->normal, text)) {
+            return false;
+        }
+    }
+    if (got->replies.count != at) {
+        bytes_printf(text, "    %zu replies of %zu came, and the server tore one\n",
+                     got->replies.count, at);
+    }
+    return got->replies.count == at;
+}
+
 /* The replies of one connection. n says up to which ask they were the same. */
 static bool same_replies(const struct part *part, const struct line *want, const struct line *got,
                          struct bytes *text, size_t *n)
 {
+    if (is_torn(part, want)) {
+        return same_until_torn(part, want, got, text, n);
+    }
     *n = part == NULL ? 0 : part->count;
     if (part != NULL && part->count > 0 && want->replies.count == expected_replies(part)) {
         *n = same_asks(part, want, got, text);
