@@ -35,6 +35,7 @@ void transport_open(struct transport *transport, struct loop *loop, int fd,
     transport->is_reading = false;
     transport->is_writing = false;
     transport->is_lazy = false;
+    transport->is_bulky = false;
     transport->looks = 0;
     transport->peeked = 0;
     transport->loop = loop;
@@ -144,9 +145,12 @@ static enum transport_outcome failure(void)
 enum transport_outcome transport_read(struct transport *transport, void *to, size_t cap,
                                       size_t *count)
 {
-    ssize_t got = recv(transport->fd, to, cap, transport->is_lazy ? MSG_PEEK : 0);
+    /* what was looked at must be taken first: taking begins with the oldest bytes */
+    bool is_look = transport->is_lazy && !(transport->is_bulky && transport->peeked == 0);
+    ssize_t got = recv(transport->fd, to, cap, is_look ? MSG_PEEK : 0);
     *count = got > 0 ? (size_t)got : 0;
-    if (transport->is_lazy && got > 0) {
+    transport->is_bulky = *count > LEFT_LEN_MAX;
+    if (is_look && got > 0) {
         transport->looks++;
         transport->peeked += *count;
         loop_defer(transport->loop, &transport->taking);

@@ -8,7 +8,8 @@
  * transport opened as lazy therefore only looks at the bytes (MSG_PEEK) and takes those of several
  * requests together, when its owner has just written and the peer is awake (transport_consume_much)
  * or at once, when no reply is near (transport_consume). What is left is taken soon in any case:
- * a peer with a tiny buffer may wait for it.
+ * a peer with a tiny buffer may wait for it. After a read of more than would be left, the next one
+ * takes at once: who sends pipelines goes on sending them, and looking costs a call of its own.
  *
  * The events of a lazy transport tell of changes, not of states, and a change may pass unseen
  * beside another: an owner that is not about to write, which would fail if the peer has gone, looks
@@ -38,6 +39,7 @@ struct transport {
     bool is_reading;
     bool is_writing;
     bool is_lazy;
+    bool is_bulky;  /* the last read brought more than is left in the kernel */
     unsigned looks; /* since bytes were taken */
     size_t peeked;  /* bytes looked at and not taken yet */
     struct loop *loop;

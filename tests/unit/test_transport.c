@@ -14,7 +14,8 @@
 enum {
     MESSAGE_COST = 768, /* of a small one in its sender's buffer */
     TINY_BUFFER = 1,    /* the kernel makes it its smallest */
-    REQUESTS = 20
+    REQUESTS = 20,
+    BULK_LEN = 1000 /* more than is ever left */
 };
 
 static struct loop loop;
@@ -29,7 +30,7 @@ static void stop(void)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    char data[64];
+    char data[BULK_LEN];
     size_t count = 0;
     (void)fd, (void)what, (void)arg;
     if (transport_read(&transport, data, sizeof(data), &count) != TRANSPORT_AGAIN) {
@@ -129,6 +130,38 @@ static void no_more_is_left_than_the_smallest_buffer_holds(void)
     }
 }
 
+static void behind_a_long_read_the_next_one_takes_at_once(void)
+{
+    char bulk[BULK_LEN + 1];
+    begin();
+    memset(bulk, 'b', BULK_LEN);
+    bulk[BULK_LEN] = '\0';
+    hear(bulk);
+    EXPECT(untaken() > BULK_LEN);
+    transport_consume_much(&transport);
+    EXPECT_NUMBER(untaken(), 0);
+    hear(bulk);
+    EXPECT_NUMBER(untaken(), 0);
+    hear("one");
+    EXPECT_NUMBER(untaken(), 0);
+    hear("two");
+    EXPECT_NUMBER(untaken(), MESSAGE_COST);
+}
+
+static void what_was_looked_at_is_taken_before_what_follows_is_read(void)
+{
+    char bulk[BULK_LEN + 1];
+    begin();
+    memset(bulk, 'b', BULK_LEN);
+    bulk[BULK_LEN] = '\0';
+    hear(bulk);
+    hear("next");
+    transport_consume(&transport);
+    EXPECT_NUMBER(untaken(), 0);
+    hear(bulk);
+    hear("last");
+}
+
 static void stop_when_taken(struct loop_task *task)
 {
     (void)task;
@@ -177,6 +210,10 @@ static const struct test_case cases[] = {
     {"several requests are taken together", several_requests_are_taken_together},
     {"no more is left than the smallest buffer holds",
      no_more_is_left_than_the_smallest_buffer_holds},
+    {"behind a long read the next one takes at once",
+     behind_a_long_read_the_next_one_takes_at_once},
+    {"what was looked at is taken before what follows is read",
+     what_was_looked_at_is_taken_before_what_follows_is_read},
     {"what is left is taken soon", what_is_left_is_taken_soon},
     {"looking again finds the end beside an error", looking_again_finds_the_end_beside_an_error},
     {"closing is no reset for what was read", closing_is_no_reset_for_what_was_read},
