@@ -11,9 +11,6 @@
 #include "daemon/mailbox.h"
 #include "daemon/memory.h"
 
-/* Timers and the clock that is read may differ by so much. */
-#define CLOCK_STEP_MS 5
-
 static const struct upstream_ops lease_ops;
 
 /* ------------------------------------------------------------------------------------------ quota
@@ -108,9 +105,12 @@ static int64_t left_of_limit(const struct lease_waiter *waiter)
     return waiter->limit_ms == 0 ? INT64_MAX : waiter->limit_ms - waited;
 }
 
+/* Which of the two limits it will be is noted now: a timer may come early by as long as the turn
+ * took that set it, so the clock cannot tell. */
 static void set_deadline(struct lease_waiter *waiter, int64_t ms)
 {
     int64_t left = left_of_limit(waiter);
+    waiter->is_own_limit = left <= ms;
     ms = ms < left ? ms : left < 0 ? 0 : left;
     struct timeval after = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
     event_add(&waiter->timer, &after);
@@ -185,7 +185,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     struct stats *stats = &waiter->pool->context.loop->stats;
     char error[480];
     (void)fd, (void)what;
-    if (left_of_limit(waiter) <= CLOCK_STEP_MS) {
+    if (waiter->is_own_limit) {
         refuse(waiter, waiter->late);
         return;
     }

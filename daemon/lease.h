@@ -73,6 +73,7 @@ struct lease_waiter {
     int64_t limit_ms;    /* waits no longer than this in all; 0: as long as the settings say */
     const char *late;    /* the line to be refused with then */
     uint64_t since_ms;
+    bool is_own_limit;     /* comes first, before what the settings say */
     bool is_queued;        /* for the quota */
     struct lease *pending; /* being connected for this waiter */
     struct event timer;

@@ -120,6 +120,30 @@ static void what_another_worker_gave_back_serves_who_waits_here(void)
     EXPECT_NUMBER(used(QUOTA_LEASES), 1);
 }
 
+/* A turn that has lasted for a while, at whose end somebody begins to wait. */
+static void ask_late(evutil_socket_t fd, short what, void *arg)
+{
+    uint64_t begin_ms = loop_now_ms();
+    (void)fd, (void)what;
+    while (loop_now_ms() - begin_ms < 30) {
+    }
+    ask(arg, QUOTA_BLOCKING, 0);
+}
+
+static void whose_own_limit_comes_first_gets_its_own_answer(void)
+{
+    const struct timeval now = {0};
+    begin();
+    peer_on(fixture.peer, "HELLO", PEER_HOLD, "", 0);
+    a->waiter.limit_ms = 50;
+    a->waiter.late = "*-1\r\n";
+    event_base_once(fixture.loop.base, -1, EV_TIMEOUT, ask_late, a, &now);
+    EXPECT_SOON(is_refused(a));
+    expect_bytes(__FILE__, __LINE__, "answer", a->error, strlen(a->error), "*-1\r\n", 5);
+    EXPECT_NUMBER(fixture.loop.stats.errors_pooldown, 0);
+    EXPECT_NUMBER(used(QUOTA_BLOCKING), 0);
+}
+
 /* --------------------------------------------------------------------------------------- refused
  */
 
@@ -229,6 +253,8 @@ static const struct test_case cases[] = {
      who_gave_up_while_connecting_leaves_room_for_the_next},
     {"what another worker gave back serves who waits here",
      what_another_worker_gave_back_serves_who_waits_here},
+    {"whose own limit comes first gets its own answer, however long the turn was",
+     whose_own_limit_comes_first_gets_its_own_answer},
     {"a refusal of the server is told and gives the quota back",
      a_refusal_of_the_server_is_told_and_gives_the_quota_back},
     {"a server that is not there is told after the wait",
