@@ -234,7 +234,7 @@ $(FUZZ): %: %.o $(FUZZ_O)/objects.a
 
 # --- tests ---------------------------------------------------------------------------------------------
 
-.PHONY: check check-unit check-mock check-integration check-stress check-fuzz check-valgrind check-install tests
+.PHONY: check check-unit check-mock check-integration check-stress check-fuzz check-valgrind check-install check-model tests
 
 # A finding ends the process that has it with a status nobody else uses and the report on its stderr.
 export ASAN_OPTIONS ?= exitcode=86:halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -254,9 +254,10 @@ FUZZ_SUITES = $(if $(FUZZ_LIBRARY),$(addprefix fuzz:,$(FUZZ)),skip:fuzz-targets:
 FUZZ_BUILT = $(if $(FUZZ_LIBRARY),$(FUZZ))
 VALGRIND_SUITES = $(if $(VALGRIND),$(addprefix valgrind:,$(UNIT)),skip:valgrind:valgrind)
 INSTALL_SUITE := script:tests/install/check_install.sh
+MODEL_SUITE := script:tests/model/check.sh
 
 # Sanitizers change the suites, not what surrounds them: that is checked once, without.
-SURROUNDINGS = $(if $(SAN),,$(VALGRIND_SUITES) $(INSTALL_SUITE) $(FUZZ_SUITES))
+SURROUNDINGS = $(if $(SAN),,$(VALGRIND_SUITES) $(INSTALL_SUITE) $(MODEL_SUITE) $(FUZZ_SUITES))
 
 check: all tests $(if $(SAN),,$(FUZZ_BUILT))
 	$(RUN_SUITES) $(addprefix unit:,$(UNIT) $(MOCK)) $(addprefix integration:,$(INTEGRATION)) \
@@ -282,6 +283,9 @@ check-valgrind: $(UNIT)
 
 check-install: all
 	$(RUN_SUITES) $(INSTALL_SUITE)
+
+check-model:
+	$(RUN_SUITES) $(MODEL_SUITE)
 
 # --- lint ----------------------------------------------------------------------------------------------
 
@@ -385,7 +389,7 @@ help:
 	@echo 'run            daemon in the foreground, on an engine in memory unless REDIS_URL is set'
 	@echo 'demo           many clients over one connection, shown on a running or a passing daemon'
 	@echo 'check          all tests; alone: check-unit check-integration check-stress check-fuzz'
-	@echo '               check-valgrind check-install'
+	@echo '               check-valgrind check-install check-model'
 	@echo 'lint, format   check the sources; write them in the project'\''s format'
 	@echo 'bench          measure against direct connections and other poolers'
 	@echo 'deps, deps-all install what building and testing needs (Debian); and the tools of lint and bench'

@@ -23,6 +23,7 @@ test     libcunit1-dev     header:CUnit/Basic.h
 test     python3           command:python3
 test     python3-redis     python:redis
 test     procps            command:ps
+test     spin              command:spin
 valgrind valgrind          command:valgrind
 fuzz     clang             command:clang
 fuzz     libclang-rt-dev   fuzzer:clang
