@@ -20,7 +20,6 @@
 #include "daemon/log.h"
 #include "daemon/memory.h"
 
-#define BACKLOG 4096
 #define PATH_CAP 256
 
 static bool fail(const char *address, const char *what)
@@ -133,7 +132,7 @@ static bool bind_path(struct listener *listener, const struct prefix_settings *p
         return fail(listener->address, "bind the socket");
     }
     return own_path(prefix, listener->path) &&
-           (listen(listener->fd, BACKLOG) == 0 || fail(listener->address, "listen"));
+           (listen(listener->fd, LISTENER_BACKLOG) == 0 || fail(listener->address, "listen"));
 }
 
 static bool open_unix(struct listener *listener, const struct settings *settings,
@@ -183,7 +182,7 @@ static bool open_tcp(struct listener *listener, const struct prefix_settings *pr
     if (bind(listener->fd, (struct sockaddr *)&address, len) != 0) {
         return fail(listener->address, "bind the socket (setting \"listen\")");
     }
-    return listen(listener->fd, BACKLOG) == 0 || fail(listener->address, "listen");
+    return listen(listener->fd, LISTENER_BACKLOG) == 0 || fail(listener->address, "listen");
 }
 
 /* ----------------------------------------------------------------------------------------------
@@ -222,6 +221,18 @@ bool listeners_open(struct listeners *listeners, const struct settings *settings
         listeners_close(listeners);
     }
     return is_open;
+}
+
+/* A Unix socket then refuses, and gives out those who wait; a TCP socket would send them away. */
+void listeners_retire(const struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        const struct listener *listener = &listeners->items[i];
+        if (listener->path != NULL) {
+            unlink(listener->path);
+            shutdown(listener->fd, SHUT_RD);
+        }
+    }
 }
 
 static void close_listener(struct listener *listener)

@@ -8,6 +8,9 @@
 
 #include "daemon/settings.h"
 
+/* So many who connect can wait to be accepted. */
+#define LISTENER_BACKLOG 4096
+
 struct listener {
     int fd;
     int prefix;    /* number of the prefix */
@@ -25,6 +28,9 @@ struct listeners {
  * left is replaced, a live one's never. False when one cannot be had, which has been logged; none
  * is left open. */
 bool listeners_open(struct listeners *listeners, const struct settings *settings);
+
+/* Let nobody in any more. Who has come already can still be accepted. */
+void listeners_retire(const struct listeners *listeners);
 
 /* Close all and remove the files. */
 void listeners_close(struct listeners *listeners);

@@ -208,6 +208,7 @@ static void on_end_signal(struct daemon *daemon, int number)
     daemon->is_ending = true;
     log_notice("ending on signal %d: finishing what is outstanding, %lld ms at most", number,
                (long long)daemon->settings->daemon.shutdown_ms);
+    listeners_retire(&daemon->listeners);
     for (int i = 0; i < daemon->worker_count; i++) {
         worker_drain(&daemon->workers[i]);
     }

@@ -33,6 +33,7 @@ struct house {
     _Atomic uint64_t next_id;  /* of client connections; from 2^32 up, never used again */
     struct mailbox *mailboxes; /* one for each worker */
     int worker_count;
+    _Atomic int draining; /* workers that take nobody in any more */
 };
 
 /* What the workers of one prefix share. */

@@ -357,19 +357,25 @@ void sessions_shed(struct pool *pool)
     }
 }
 
-void sessions_drain(struct pool *pool)
+void session_retire(struct session *session)
+{
+    static const char not_run[] = "-POOLDOWN the daemon ends; not sent\r\n";
+    if (session_is_tunnel(session)) {
+        session_close(session, "the daemon takes no more");
+        return;
+    }
+    if (session_waits_to_block(session)) {
+        session_refuse_wait(session, not_run);
+    }
+    transport_end_input(&session->transport); /* as if the client sent no more, from here on */
+}
+
+void sessions_retire(struct pool *pool)
 {
     struct session *session;
     struct session *next;
     for (session = TAILQ_FIRST(&pool->sessions); session != NULL; session = next) {
         next = TAILQ_NEXT(session, link);
-        session->stops |= STOP_END;
-        session->is_eof = true;
-        transport_want_read(&session->transport, false);
-        if (session->is_blocking || session->wait != NULL || session_is_tunnel(session)) {
-            session_close(session, "the daemon ends"); /* may wait for ever */
-        } else {
-            session_check_end(session);
-        }
+        session_retire(session);
     }
 }

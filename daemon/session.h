@@ -227,8 +227,14 @@ void session_close_when_written(struct session *session);
 /* The time limits of all sessions of a pool, looked at now and then. */
 void sessions_check_limits(struct pool *pool);
 
-/* The daemon ends: finish what is outstanding, then close. */
-void sessions_drain(struct pool *pool);
+/* End the session at the border of a request, by our own will: what the client has sent is carried
+ * out and answered, what it sends from now on fails at its side (on a Unix socket), and then the
+ * connection is closed. What may wait for ever is given up: a command that waits for a connection
+ * to block on is answered that it was not run, one that blocks on the server is cut off. */
+void session_retire(struct session *session);
+
+/* Retire all sessions of a pool. */
+void sessions_retire(struct pool *pool);
 
 /* Close the sessions with most replies unread while the house's memory is over its limit. */
 void sessions_shed(struct pool *pool);

@@ -93,6 +93,14 @@ void transport_rearm(struct transport *transport)
     }
 }
 
+void transport_end_input(struct transport *transport)
+{
+    if (transport->fd >= 0) {
+        shutdown(transport->fd, SHUT_RD);
+        transport_rearm(transport);
+    }
+}
+
 void transport_close(struct transport *transport)
 {
     if (transport->fd >= 0) {

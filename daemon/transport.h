@@ -64,6 +64,10 @@ void transport_consume_much(struct transport *transport);
 /* More may be there than was read: have the read event tell again. */
 void transport_rearm(struct transport *transport);
 
+/* Let the peer send no more: what it has sent can still be read, up to its end. On a Unix socket
+ * what it sends from now on fails at its side (EPIPE), so that it knows that nobody read it. */
+void transport_end_input(struct transport *transport);
+
 /* Close it; a closed one stays closed. */
 void transport_close(struct transport *transport);
 

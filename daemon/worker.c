@@ -2,6 +2,7 @@
 #include "daemon/worker.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,19 +61,51 @@ static void pause_accepting(struct entrance *entrance)
     event_add(&entrance->worker->pause, &after);
 }
 
+enum accepted {
+    ACCEPTED,
+    NOBODY_WAITS,
+    CANNOT_ACCEPT
+};
+
+static enum accepted accept_one(struct entrance *entrance, int fd)
+{
+    int client;
+    do {
+        client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (client < 0 && (errno == ECONNABORTED || errno == EINTR));
+    if (client >= 0) {
+        session_create(entrance->pool, client);
+        return ACCEPTED;
+    }
+    /* EINVAL: it lets nobody in any more, and all who had come are in */
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINVAL ? NOBODY_WAITS
+                                                                      : CANNOT_ACCEPT;
+}
+
 static void on_client(evutil_socket_t fd, short what, void *arg)
 {
     struct entrance *entrance = arg;
+    enum accepted accepted = ACCEPTED;
     (void)what;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (client >= 0) {
-            session_create(entrance->pool, client);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
-            pause_accepting(entrance);
-            return;
+    for (int i = 0; i < ACCEPTS_PER_TURN && accepted == ACCEPTED; i++) {
+        accepted = accept_one(entrance, fd);
+    }
+    if (accepted == CANNOT_ACCEPT) {
+        pause_accepting(entrance);
+    }
+}
+
+/* Who connected to a listener that goes may have sent something already. As many as the queue of
+ * one can hold: TCP goes on letting people in. */
+static void accept_the_rest(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->entrance_count; i++) {
+        struct entrance *entrance = &worker->entrances[i];
+        int fd = event_get_fd(&entrance->event);
+        for (int left = LISTENER_BACKLOG; left > 0; left--) {
+            if (accept_one(entrance, fd) != ACCEPTED) {
+                break;
+            }
         }
     }
 }
@@ -110,8 +143,10 @@ static void on_drain_check(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *worker = arg;
     (void)fd, (void)what;
-    /* not before all have none left: letters between workers must still go round */
-    if (atomic_load(&worker->pools[0].prefix->house->clients) == 0) {
+    struct house *house = worker->pools[0].prefix->house;
+    /* not before all have none left, nor can get any: letters between workers must still go round
+     */
+    if (atomic_load(&house->draining) == house->worker_count && atomic_load(&house->clients) == 0) {
         event_del(&worker->drain_check);
         loop_stop(&worker->loop);
     }
@@ -131,9 +166,11 @@ static void drain(struct mail *mail, void *receiver)
     free(mail);
     worker->is_draining = true;
     set_accepting(worker, false);
+    accept_the_rest(worker);
     for (size_t i = 0; i < worker->pool_count; i++) {
-        sessions_drain(&worker->pools[i]);
+        sessions_retire(&worker->pools[i]);
     }
+    atomic_fetch_add(&worker->pools[0].prefix->house->draining, 1);
     event_add(&worker->drain_check, &interval);
 }
 
@@ -237,6 +274,9 @@ bool worker_init(struct worker *worker, int number, struct house *house, struct 
 static void *run(void *arg)
 {
     struct worker *worker = arg;
+    char name[16]; /* as top -H shows it */
+    snprintf(name, sizeof name, "worker %d", worker->number);
+    pthread_setname_np(pthread_self(), name);
     loop_run(&worker->loop);
     close_sessions(worker);
     worker->on_end(worker);

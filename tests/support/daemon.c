@@ -146,13 +146,22 @@ static void print_log(const struct daemon *pooler)
     printf("\n--- end of the daemon's log\n%s---\n", len > LOG_TAIL ? log + len - LOG_TAIL : log);
 }
 
+void daemon_ask_to_end(struct daemon *pooler)
+{
+    if (!pooler->is_ending) {
+        process_signal(&pooler->process, SIGTERM);
+        pooler->is_ending = true;
+    }
+}
+
 /* Failures here are recorded only: the case may be over already. */
 static void end(struct daemon *pooler)
 {
-    if (pooler->process.pid == 0) {
+    if (pooler->process.pid == 0 && !pooler->is_ending) {
         return;
     }
-    process_signal(&pooler->process, SIGTERM);
+    daemon_ask_to_end(pooler);
+    pooler->is_ending = false;
     if (!process_wait(&pooler->process, patience_ms())) {
         case_note_failure(__FILE__, __LINE__, "the daemon does not end on SIGTERM");
         process_kill(&pooler->process);

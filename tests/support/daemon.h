@@ -22,6 +22,7 @@ struct daemon {
     char *log_path;
     char *runtime_dir; /* NULL: direct */
     char *server_url;  /* what {url} stood for */
+    bool is_ending;    /* it was asked to end */
 };
 
 /* Write the configuration, with {url} replaced by url, start the daemon and wait until the sockets
@@ -30,6 +31,9 @@ struct daemon *daemon_start(const char *url, const char *config);
 
 /* The usual configuration: one prefix, REDIS, with these settings ("a = 1\nb = 2\n" or ""). */
 struct daemon *daemon_start_redis(const char *url, const char *settings);
+
+/* SIGTERM, once: a second one would cut its end short. Its exit is looked at when the case ends. */
+void daemon_ask_to_end(struct daemon *pooler);
 
 /* SIGTERM, wait, expect exit status 0. Also done when the case ends. */
 void daemon_stop(struct daemon *pooler);

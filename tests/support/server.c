@@ -18,7 +18,7 @@ enum {
 
 static int started; /* servers of this process, to tell their files apart */
 
-static uint16_t free_port(void)
+uint16_t free_tcp_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof(address);
@@ -117,7 +117,7 @@ struct server *server_start(const char *arguments)
     server->log_path = case_path("r%d.log", number);
     case_defer(release, server);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        server->port = free_port();
+        server->port = free_tcp_port();
         if (begin(server, arguments)) {
             return server;
         }
