@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "common/resp_number.h"
+
 enum phase {
     TYPE,
     LINE,
@@ -185,6 +187,33 @@ static void note_head(struct fr_reply *reply, const char *data, size_t len)
     reply->head_len = (uint8_t)(reply->head_len + count);
 }
 
+static size_t whole_line(const char *data, size_t len)
+{
+    const char *cr = memchr(data, '\r', len);
+    return cr != NULL && cr + 1 < data + len && cr[1] == '\n' ? (size_t)(cr - data) + 2 : 0;
+}
+
+static size_t whole_bulk(const char *data, size_t len)
+{
+    static const char null[] = "$-1\r\n";
+    int64_t bulk_len = 0;
+    size_t header_len = fr_short_number(data, len, &bulk_len);
+    if (header_len == 0) {
+        bool is_null = len >= sizeof null - 1 && memcmp(data, null, sizeof null - 1) == 0;
+        return is_null ? sizeof null - 1 : 0;
+    }
+    size_t whole = header_len + (size_t)bulk_len + 2;
+    return whole <= len && data[whole - 2] == '\r' && data[whole - 1] == '\n' ? whole : 0;
+}
+
+/* The usual reply: a single value that is there from end to end. Returns its length; 0: it is
+ * another one, or broken, which the machine finds out. */
+static size_t whole_reply(const char *data, size_t len)
+{
+    enum kind kind = kinds[(unsigned char)data[0]];
+    return kind == IS_LINE ? whole_line(data, len) : data[0] == '$' ? whole_bulk(data, len) : 0;
+}
+
 enum fr_frame fr_reply_scan(struct fr_reply *reply, const char *data, size_t len, size_t *taken)
 {
     const char *at = data;
@@ -192,6 +221,12 @@ enum fr_frame fr_reply_scan(struct fr_reply *reply, const char *data, size_t len
     *taken = 0;
     if (len == 0) {
         return FR_FRAME_MORE;
+    }
+    if (!fr_reply_is_open(reply) && (*taken = whole_reply(data, len)) > 0) {
+        reply->is_push = false;
+        reply->head_len = 0;
+        note_head(reply, data, *taken);
+        return FR_FRAME_DONE;
     }
     bool is_sound = fr_reply_is_open(reply) || begin_frame(reply, *at++);
     while (at < end && is_sound && fr_reply_is_open(reply)) {

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/resp_number.h"
+
 enum phase {
     START,
     INLINE,
@@ -203,12 +205,59 @@ static enum fr_frame scan_words(struct fr_request *request, const char *data, si
     return FR_FRAME_DONE;
 }
 
+/* Take the word whose header begins at *at, if all of it is there and within the limit. */
+static bool take_word(struct fr_request *request, const char *data, size_t len, size_t *at,
+                      int64_t bulk_max)
+{
+    const char *line = data + *at;
+    int64_t bulk_len = 0;
+    size_t header_len =
+        *at < len && line[0] == '$' ? fr_short_number(line, len - *at, &bulk_len) : 0;
+    size_t begin = *at + header_len;
+    size_t end = begin + (size_t)bulk_len;
+    if (header_len == 0 || bulk_len > bulk_max || len < end + 2 || data[end] != '\r' ||
+        data[end + 1] != '\n') {
+        return false;
+    }
+    if (request->args_done < FR_REQUEST_WORDS) {
+        request->word_at[request->args_done] = begin;
+        request->word_len[request->args_done] = (size_t)bulk_len;
+    }
+    request->args_done++;
+    *at = end + 2;
+    return true;
+}
+
+/* The usual request: small, and there from end to end. False: it is another one, or broken, and the
+ * machine shall find out; nothing has been looked at then. */
+static bool take_whole(struct fr_request *request, const char *data, size_t len,
+                       const struct fr_request_limits *limits)
+{
+    int64_t count = 0;
+    size_t at = data[0] == '*' ? fr_short_number(data, len, &count) : 0;
+    bool is_usual = at > 0 && count > 0 && count <= limits->args_max && !limits->unauthenticated;
+    while (is_usual && request->args_done < count) {
+        is_usual = take_word(request, data, len, &at, limits->bulk_max);
+    }
+    if (!is_usual) {
+        request->args_done = 0;
+        return false;
+    }
+    request->argc = (uint32_t)count;
+    request->scanned = at;
+    request->phase = LENGTH;
+    return true;
+}
+
 enum fr_frame fr_request_scan(struct fr_request *request, const char *data, size_t len,
                               const struct fr_request_limits *limits)
 {
     if (request->phase == START) {
         if (len == 0) {
             return FR_FRAME_MORE;
+        }
+        if (take_whole(request, data, len, limits)) {
+            return FR_FRAME_DONE;
         }
         request->is_inline = data[0] != '*';
         request->phase = request->is_inline ? INLINE : COUNT;
