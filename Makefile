@@ -106,7 +106,7 @@ DAEMON := $(BIN)/flaskredisd
 SONAME := libflaskredis.so.$(ABI)
 SHARED := $(BIN)/libflaskredis.so.$(VERSION)
 STATIC := $(BIN)/libflaskredis.a
-PC := $(B)/flaskredis.pc
+PC := $(BIN)/flaskredis.pc
 
 # --- what this machine has ---------------------------------------------------------------------------
 #
@@ -259,9 +259,10 @@ MODEL_SUITE := script:tests/model/check.sh
 # Sanitizers change the suites, not what surrounds them: that is checked once, without.
 SURROUNDINGS = $(if $(SAN),,$(VALGRIND_SUITES) $(INSTALL_SUITE) $(MODEL_SUITE) $(FUZZ_SUITES))
 
+# In this order: what takes long begins first, so that nothing is waited for alone in the end.
 check: all tests $(if $(SAN),,$(FUZZ_BUILT))
-	$(RUN_SUITES) $(addprefix unit:,$(UNIT) $(MOCK)) $(addprefix integration:,$(INTEGRATION)) \
-	    $(SURROUNDINGS) $(addprefix stress:,$(STRESS))
+	$(RUN_SUITES) $(addprefix stress:,$(STRESS)) $(addprefix integration:,$(INTEGRATION)) \
+	    $(SURROUNDINGS) $(addprefix unit:,$(UNIT) $(MOCK))
 
 check-unit: $(UNIT)
 	$(RUN_SUITES) $(addprefix unit:,$(UNIT))

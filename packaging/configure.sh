@@ -90,9 +90,10 @@ need_library hiredis 0.14 libhiredis-dev
 need_header uthash.h uthash-dev
 
 mkdir -p "$(dirname "$OUT")"
-settings >"$OUT.new"
-if cmp -s "$OUT.new" "$OUT"; then
-    rm "$OUT.new"
+readonly NEW=$OUT.$$ # another make may be doing the same
+settings >"$NEW"
+if cmp -s "$NEW" "$OUT"; then
+    rm "$NEW"
 else
-    mv "$OUT.new" "$OUT"
+    mv "$NEW" "$OUT"
 fi

@@ -3,12 +3,13 @@
 #
 #   tests/run-suites.sh [--jobs N] [--logs DIR] KIND:WHAT...
 #
-#   unit:FILE, integration:FILE   a CUnit executable; side by side
+#   unit:FILE, integration:FILE, stress:FILE   a CUnit executable
 #   valgrind:FILE                 a unit suite once more under valgrind; counts as one case
 #   fuzz:FILE                     a libFuzzer executable for FUZZ_SECONDS; counts as one case
 #   script:FILE                   prints a "N passed, N failed" line of its own
-#   stress:FILE                   a CUnit executable; one after the other, after all else
 #   skip:NAME:WHY                 named as skipped
+#
+# They begin in the order given, N side by side.
 #
 # The output of each goes to DIR/KIND-NAME.log and is shown when something failed. The last line is
 # "N passed, N failed", or "N passed, N failed, N skipped"; the status is 0 only without failures.
@@ -113,25 +114,23 @@ total() {
 }
 
 main() {
-    local jobs=1 spec together=() alone=() skipped=0
+    local jobs=1 spec suites=() skipped=0
     while [ $# -gt 0 ]; do
         case $1 in
         --jobs) jobs=$2 && shift ;;
         --logs) LOGS=$2 && shift ;;
-        stress:*) alone+=("$1") ;;
         skip:*) IFS=: read -r _ name why <<<"$1"
             printf '  skipped %s (missing: %s)\n' "$name" "$why"
             skipped=$((skipped + 1)) ;;
-        *) together+=("$1") ;;
+        *) suites+=("$1") ;;
         esac
         shift
     done
     export LOGS
     mkdir -p "$LOGS"
     rm -f "$LOGS"/*.result "$LOGS"/*.report
-    run_all "$jobs" "${together[@]}"
-    run_all 1 "${alone[@]}"
-    for spec in "${together[@]}" "${alone[@]}"; do # one whose runner died counts as well
+    run_all "$jobs" "${suites[@]}"
+    for spec in "${suites[@]}"; do # one whose runner died counts as well
         local result=$LOGS/${spec%%:*}-${spec##*/}.result
         [ -s "$result" ] || echo '0 1 0' >"$result"
     done

@@ -243,7 +243,7 @@ static size_t play_nth(struct pair *pair, uint64_t n, size_t *differences)
 static void run(int workers)
 {
     size_t commands = 0, differences = 0;
-    int64_t usual = getenv("TEST_SLOW") == NULL ? COMMANDS : SLOW_COMMANDS;
+    int64_t usual = is_slow() ? SLOW_COMMANDS : COMMANDS;
     int64_t only = number_of("CONFORMANCE_SCRIPT", -1);
     uint64_t n = only < 0 ? (uint64_t)workers * SCRIPTS : (uint64_t)only;
     size_t wanted = only < 0 ? (size_t)number_of("CONFORMANCE_COMMANDS", usual) / CASES : 1;

@@ -169,7 +169,7 @@ static bool has_no_upstreams(void *what)
 
 static void expect_idle(struct run *run)
 {
-    int64_t most = MEMORY_MOST * (getenv("TEST_SLOW") == NULL ? 1LL : SLOW_MEMORY_FACTOR);
+    int64_t most = MEMORY_MOST * (is_slow() ? SLOW_MEMORY_FACTOR : 1LL);
     if (!wait_until(has_no_upstreams, run, 4 * patience_ms())) {
         FAIL("%" PRId64 " connections to the server are left: %s", upstreams(run),
              server_ask(run->server, "CLIENT LIST")->data);

@@ -26,9 +26,14 @@ enum {
 
 static char *directory; /* the running case's, NULL before it asked for one */
 
+bool is_slow(void)
+{
+    return getenv("TEST_SLOW") != NULL;
+}
+
 int64_t patience_ms(void)
 {
-    return getenv("TEST_SLOW") == NULL ? PATIENCE_MS : PATIENCE_MS * SLOW_FACTOR;
+    return is_slow() ? PATIENCE_MS * SLOW_FACTOR : PATIENCE_MS;
 }
 
 int64_t now_ms(void)

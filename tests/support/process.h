@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Longest wait for anything that should happen at once. Ten times as long with TEST_SLOW set, for
- * machines and wrappers that are. */
+/* Whether TEST_SLOW is set, for machines and wrappers that are slow: sanitizers, valgrind. What
+ * only repeats or grows may then be less. */
+bool is_slow(void);
+
+/* Longest wait for anything that should happen at once, ten times as long where it is slow. */
 int64_t patience_ms(void);
 
 /* Milliseconds of the monotonic clock. */
