@@ -26,12 +26,23 @@
 
 /* Bytes that may wait for a connection. */
 #define QUEUED_BYTES_MAX (16 * 1024 * 1024)
+#define LAST_WORDS_MS 5000
 #define KEEPALIVE_IDLE_S 15
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_COUNT 3
 #define UNACKNOWLEDGED_MS 30000
 
 static void on_writable(evutil_socket_t fd, short what, void *arg);
+/* A server that neither reads, nor says anything, nor closes is given up. */
+static void await_last_words(struct upstream *upstream)
+{
+    if (upstream->is_paused || loop_now_ms() - upstream->last_active_ms < LAST_WORDS_MS) {
+        upstream_set_timer(&upstream->timer, LAST_WORDS_MS);
+    } else {
+        upstream_end_connection(upstream, LOSS_BEFORE_REPLY);
+    }
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 static void flush(struct loop_task *task);
 static void try_address(struct upstream *upstream);
@@ -231,6 +242,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     if (upstream->state == UPSTREAM_BACKOFF) {
         start_attempt(upstream);
+    } else if (upstream->is_deaf) {
+        await_last_words(upstream);
     } else if (upstream->state == UPSTREAM_CONNECTING &&
                upstream->address + 1 < upstream->resolve.count) {
         upstream_set_timer(&upstream->timer, upstream->context->settings->connect_ms);
@@ -285,6 +298,15 @@ static void note_room(struct upstream *upstream)
     }
 }
 
+/* It takes nothing any more. What it has to say is still read, up to its end. */
+static void go_deaf(struct upstream *upstream, int error)
+{
+    snprintf(upstream->reason, sizeof upstream->reason, "%s", strerror(error));
+    upstream->is_deaf = true;
+    transport_want_write(&upstream->transport, false);
+    upstream_set_timer(&upstream->timer, LAST_WORDS_MS);
+}
+
 static void write_requests(struct upstream *upstream)
 {
     struct requests *requests = &upstream->requests;
@@ -297,7 +319,7 @@ static void write_requests(struct upstream *upstream)
         requests_note_written(requests, written);
     }
     if (outcome == TRANSPORT_FAILED) {
-        upstream_lose(upstream, "%s", strerror(errno));
+        go_deaf(upstream, errno);
         return;
     }
     transport_want_write(&upstream->transport, outcome == TRANSPORT_AGAIN);
@@ -310,7 +332,8 @@ static void write_requests(struct upstream *upstream)
 static void flush(struct loop_task *task)
 {
     struct upstream *upstream = container_of(task, struct upstream, flush);
-    if (upstream->state == UPSTREAM_READY && !upstream->transport.is_writing) {
+    if (upstream->state == UPSTREAM_READY && !upstream->transport.is_writing &&
+        !upstream->is_deaf) {
         write_requests(upstream);
     }
 }

@@ -12,6 +12,9 @@
  * wait, "upstream_wait_ms" at most. When a connection is lost, what was sent fails with POOLLOST
  * and what was not is written to the next one. The object lives on over reconnects.
  *
+ * A connection is lost when its end has been read, not when writing to it fails: a server that
+ * closes may have answered before.
+ *
  * A reply that nobody waits for, or bytes that are no reply, end the connection: it is never used
  * again, so no client can be given what belongs to another.
  */
@@ -89,6 +92,7 @@ struct upstream {
     bool is_tunnel;         /* bytes from the server go to on_tunnel as they are */
     bool is_tunnel_ending;  /* nothing more will go into it */
     bool is_paused;         /* its one client reads too slowly */
+    bool is_deaf;           /* it takes nothing any more; what it has said is still read */
     bool is_dead;           /* destroyed, to be freed when the turn ends */
     bool is_queueing;       /* in MULTI: a heartbeat would be queued */
     bool has_replied;       /* since it is READY */

@@ -38,6 +38,7 @@ static void disconnect(struct upstream *upstream)
     evbuffer_drain(upstream->held, evbuffer_get_length(upstream->held));
     upstream->is_beating = false;
     upstream->is_paused = false;
+    upstream->is_deaf = false;
     upstream->is_stuffed = false;
     upstream->state = UPSTREAM_CLOSED;
 }

@@ -267,6 +267,8 @@ static void who_had_a_large_reply_has_a_connection_of_its_own_for_some_time(void
     struct client *one = session(), *other = session();
     EXPECT_CALL(other, "GET small", "$1\r\nv\r\n");
     EXPECT_REPLY_BEGINS((client_send(one, "GET large"), one), "$2097152\r\n");
+    peer_expect(peer, "CLIENT SETNAME", 2);
+    EXPECT_CALL(other, "GET small", "$1\r\nv\r\n"); /* the daemon has seen that it is answered */
     EXPECT_REPLY_BEGINS((client_send(one, "GET large"), one), "$2097152\r\n");
     EXPECT_CALL(one, "GET small", "$1\r\nv\r\n");
     int own = peer_connection_of(peer, "GET small");
