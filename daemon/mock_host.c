@@ -355,10 +355,11 @@ static struct host *host_new(const struct prefix_settings *settings, char *key)
     host->key = key;
     host->listen_fd = host->stop_fd = -1;
     host->mock = fr_mock_create(&options);
+    errno = ENOMEM;
     host->limits = (struct fr_request_limits){settings->args_max, settings->bulk_max, false};
     host->input_max = (size_t)settings->mock_memory + 2 * (size_t)READ_LEN;
     LIST_INIT(&host->connections);
-    if (!start(host)) {
+    if (host->mock == NULL || !start(host)) {
         int error = errno;
         free_host(host);
         errno = error;

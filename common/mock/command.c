@@ -27,6 +27,11 @@ const char *const *fr_mock_commands(void)
     return names;
 }
 
+const char *frm_command_name(size_t id)
+{
+    return commands[id].name;
+}
+
 /* MOCK is no command of Redis and so not in its table. */
 static const struct fr_command mock_row = {.name = "mock", .id = FR_CMD_COUNT, .arity = -2};
 static const struct command mock_command = {"mock", frm_cmd_mock, UNCOUNTED | NO_SCRIPT | CONTROL};

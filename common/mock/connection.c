@@ -1,5 +1,4 @@
 /* Commands about the connection itself: PING, HELLO, AUTH, RESET, QUIT, CLIENT. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -171,52 +170,6 @@ void frm_cmd_client_setname(struct call *c)
     }
 }
 
-static size_t describe(char *to, size_t cap, const struct fr_mock_session *session)
-{
-    const struct str *name = session->name;
-    int64_t now_ms = frm_now_ms(session->mock);
-    const char *mode = session->flags & IN_MULTI            ? "x"
-                       : session->wait.kind != WAIT_NOTHING ? "b"
-                       : frm_subscription_count(session)    ? "P"
-                                                            : "N";
-    int len = snprintf(
-        to, cap,
-        "id=%" PRId64 " addr=mock:0 laddr=mock:0 fd=-1 name=%.*s age=%" PRId64 " idle=%" PRId64
-        " flags=%s db=%d sub=%u psub=%u ssub=%u multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0"
-        " rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=default redir=-1 resp=%d\n",
-        session->id, name ? (int)name->len : 0, name ? name->data : "",
-        (now_ms - session->created_ms) / 1000, (now_ms - session->used_ms) / 1000, mode,
-        session->db->number, session->subscriptions[SUB_CHANNEL].live,
-        session->subscriptions[SUB_PATTERN].live, session->subscriptions[SUB_SHARD].live,
-        session->flags & IN_MULTI ? (int)session->queue_count : -1, session->last_command,
-        session->out.protocol);
-    return len < 0 ? 0 : (size_t)len < cap ? (size_t)len : cap - 1;
-}
-
-void frm_cmd_client_info(struct call *c)
-{
-    char text[1024];
-    frm_verbatim(c->out, text, describe(text, sizeof(text), c->session));
-}
-
-void frm_cmd_client_list(struct call *c)
-{
-    if (c->argc > 2) {
-        frm_error_syntax(c->out);
-        return;
-    }
-    struct out lines;
-    char text[1024];
-    const struct fr_mock_session *session;
-    frm_out_init(&lines, &c->mock->heap);
-    TAILQ_FOREACH(session, &c->mock->sessions, link)
-    {
-        frm_out_raw(&lines, text, describe(text, sizeof(text), session));
-    }
-    frm_verbatim(c->out, lines.data, lines.end);
-    frm_out_finish(&lines);
-}
-
 void frm_cmd_client_reply(struct call *c)
 {
     struct fr_mock_session *session = c->session;
@@ -244,36 +197,4 @@ void frm_cmd_client_no_evict(struct call *c)
     c->session->flags =
         is_on ? c->session->flags | NO_EVICT : c->session->flags & ~(unsigned)NO_EVICT;
     frm_ok(c->out);
-}
-
-void frm_cmd_client_unblock(struct call *c)
-{
-    int64_t id;
-    bool with_error = frm_arg_is(c, 3, "error");
-    struct fr_mock_session *session;
-    if (c->argc > 4 || (c->argc == 4 && !with_error && !frm_arg_is(c, 3, "timeout"))) {
-        if (c->argc > 4) {
-            frm_error(c->out, "ERR wrong number of arguments for 'client|unblock' command");
-        } else {
-            frm_error(c->out, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-        }
-        return;
-    }
-    if (!frm_arg_int(c, 2, &id, NULL)) {
-        return;
-    }
-    TAILQ_FOREACH(session, &c->mock->waiting, wait.link)
-    {
-        if (session->id == id && session->wait.kind != WAIT_DELAY) {
-            break;
-        }
-    }
-    if (session && with_error) {
-        frm_error(&session->out, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        frm_wait_end(session);
-        frm_session_tell(session);
-    } else if (session) {
-        frm_wait_timed_out(session);
-    }
-    frm_int(c->out, session != NULL);
 }

@@ -10,7 +10,7 @@ static void clock_order(struct call *c)
     if (c->argc == 3 && frm_arg_is(c, 2, "run")) {
         fr_mock_clock_run(c->mock);
     } else if (c->argc == 3 && frm_arg_is(c, 2, "stop")) {
-        fr_mock_clock_set(c->mock, c->mock->now_us);
+        fr_mock_clock_stop(c->mock);
     } else if (c->argc == 4 && (frm_arg_is(c, 2, "set") || frm_arg_is(c, 2, "move"))) {
         if (!frm_arg_range(c, 3, -(INT64_MAX / 2000), INT64_MAX / 2000, &ms, NULL)) {
             return;

@@ -42,9 +42,10 @@ struct fr_mock *fr_mock_create(const struct fr_mock_options *options)
     static const struct fr_mock_options usual = {0};
     struct fr_mock *mock = calloc(1, sizeof(*mock));
     if (!mock) {
-        abort();
+        return NULL;
     }
     options = options ? options : &usual;
+    LIST_INIT(&mock->heap.all);
     mock->heap.max = options->memory_max;
     uint64_t state = options->seed;
     mock->heap.seed[0] = mix(&state);
@@ -82,12 +83,31 @@ void fr_mock_destroy(struct fr_mock *mock)
     if (!mock) {
         return;
     }
+    if (mock->is_ruined) {
+        frm_heap_free_all(&mock->heap);
+        free(mock);
+        return;
+    }
     fr_mock_reset(mock);
     forget_ready(mock);
     for (int i = 0; i < DB_COUNT; i++) {
         frm_dict_finish(&mock->db[i].keys, frm_value_free);
     }
     free(mock);
+}
+
+bool fr_mock_guard(struct fr_mock *mock, void (*run)(void *arg), void *arg)
+{
+    jmp_buf escape;
+    if (setjmp(escape) != 0) {
+        mock->heap.escape = NULL;
+        mock->is_ruined = true;
+        return false;
+    }
+    mock->heap.escape = &escape;
+    run(arg);
+    mock->heap.escape = NULL;
+    return true;
 }
 
 size_t fr_mock_memory(const struct fr_mock *mock)
@@ -114,11 +134,27 @@ int64_t frm_now_ms(const struct fr_mock *mock)
     return mock->now_us / 1000;
 }
 
+/* Who waits finds that it is over, or that it ends at another time now. */
+static void clock_changed(struct fr_mock *mock)
+{
+    struct fr_mock_session *session;
+    fr_mock_tick(mock);
+    TAILQ_FOREACH(session, &mock->waiting, wait.link)
+    {
+        frm_session_tell(session);
+    }
+}
+
 void fr_mock_clock_set(struct fr_mock *mock, int64_t now_us)
 {
     mock->clock_is_stopped = true;
     mock->clock_stopped_us = now_us;
-    fr_mock_tick(mock);
+    clock_changed(mock);
+}
+
+void fr_mock_clock_stop(struct fr_mock *mock)
+{
+    fr_mock_clock_set(mock, clock_now(mock));
 }
 
 void fr_mock_clock_move(struct fr_mock *mock, int64_t by_us)
@@ -128,14 +164,14 @@ void fr_mock_clock_move(struct fr_mock *mock, int64_t by_us)
     } else {
         mock->clock_moved_us += by_us;
     }
-    fr_mock_tick(mock);
+    clock_changed(mock);
 }
 
 void fr_mock_clock_run(struct fr_mock *mock)
 {
     mock->clock_is_stopped = false;
     mock->clock_moved_us = 0;
-    fr_mock_tick(mock);
+    clock_changed(mock);
 }
 
 /* What a wait's end is measured by: a delay is for the client's own clock, which nobody stops. */

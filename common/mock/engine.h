@@ -185,6 +185,7 @@ struct orders {
 
 struct fr_mock {
     struct heap heap;
+    bool is_ruined; /* memory ended in the middle of something */
     int64_t (*clock)(void *arg);
     void *clock_arg;
     bool clock_is_stopped;
@@ -205,6 +206,7 @@ struct fr_mock {
     bool in_exec;
     int64_t started_ms;
     uint64_t commands_done, connections_made;
+    uint64_t calls[FR_CMD_COUNT + 1]; /* of each command, by its row's id; MOCK is the last */
     uint64_t hits, misses, expired;
 };
 
@@ -246,9 +248,15 @@ struct command {
 const struct command *frm_command_find(const struct fr_word *words, size_t count,
                                        const struct fr_command **row);
 
+/* The name of the command of an identifier, NULL when the engine does not know it. */
+const char *frm_command_name(size_t id);
+
 /* Refuse a command as Redis words it, because of its name or number of words; true: it is fine. */
 bool frm_command_check(struct out *out, const struct fr_word *words, size_t count,
                        const struct command **command, const struct fr_command **row);
+
+/* Run a command that was found and may run: c->row is its row. */
+void frm_run(struct call *c, const struct command *command);
 
 bool frm_may_subscribe_only(const struct fr_mock_session *session);
 

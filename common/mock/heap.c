@@ -1,33 +1,55 @@
-/* Counted memory. In front of each allocation stands whose it is and how large, in as many bytes as
- * alignment asks for anyway. */
+/* Counted memory. In front of each allocation stands whose it is and how large, and its neighbours
+ * in the list of all, by which they are found when nobody knows any more who refers to what. */
 #include "common/mock/heap.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct head {
-    alignas(max_align_t) struct heap *heap;
+struct allocation {
+    alignas(max_align_t) LIST_ENTRY(allocation) link;
+    struct heap *heap;
     size_t size;
 };
 
-_Static_assert(sizeof(struct head) % alignof(max_align_t) == 0, "what follows is misaligned");
+_Static_assert(sizeof(struct allocation) % alignof(max_align_t) == 0, "what follows is misaligned");
 
-static struct head *head_of(void *memory)
+static struct allocation *head_of(void *memory)
 {
-    return (struct head *)memory - 1;
+    return (struct allocation *)memory - 1;
+}
+
+/* What was half done when memory ended cannot be undone: the engine is left as it is. */
+_Noreturn static void give_up(struct heap *heap)
+{
+    if (heap->escape) {
+        longjmp(*heap->escape, 1);
+    }
+    abort();
+}
+
+static void *enter(struct heap *heap, struct allocation *head, size_t size)
+{
+    head->heap = heap;
+    head->size = size;
+    heap->used += sizeof(*head) + size;
+    LIST_INSERT_HEAD(&heap->all, head, link);
+    return head + 1;
+}
+
+static void leave(struct allocation *head)
+{
+    LIST_REMOVE(head, link);
+    head->heap->used -= sizeof(*head) + head->size;
 }
 
 void *frm_alloc(struct heap *heap, size_t size)
 {
-    struct head *head = size < SIZE_MAX - sizeof(*head) ? malloc(sizeof(*head) + size) : NULL;
+    struct allocation *head = size < SIZE_MAX - sizeof(*head) ? malloc(sizeof(*head) + size) : NULL;
     if (!head) {
-        abort();
+        give_up(heap);
     }
-    head->heap = heap;
-    head->size = size;
-    heap->used += sizeof(*head) + size;
-    return head + 1;
+    return enter(heap, head, size);
 }
 
 void *frm_zalloc(struct heap *heap, size_t size)
@@ -37,24 +59,37 @@ void *frm_zalloc(struct heap *heap, size_t size)
 
 void *frm_realloc(void *memory, size_t size)
 {
-    struct head *head = head_of(memory);
-    head->heap->used -= head->size;
-    head = size < SIZE_MAX - sizeof(*head) ? realloc(head, sizeof(*head) + size) : NULL;
+    struct allocation *old = head_of(memory);
+    struct heap *heap = old->heap;
+    size_t old_size = old->size;
+    leave(old);
+    struct allocation *head =
+        size < SIZE_MAX - sizeof(*head) ? realloc(old, sizeof(*head) + size) : NULL;
     if (!head) {
-        abort();
+        enter(heap, old, old_size);
+        give_up(heap);
     }
-    head->size = size;
-    head->heap->used += size;
-    return head + 1;
+    return enter(heap, head, size);
 }
 
 void frm_free(void *memory)
 {
     if (memory) {
-        struct head *head = head_of(memory);
-        head->heap->used -= sizeof(*head) + head->size;
+        struct allocation *head = head_of(memory);
+        leave(head);
         free(head);
     }
+}
+
+void frm_heap_free_all(struct heap *heap)
+{
+    struct allocation *head, *next;
+    for (head = LIST_FIRST(&heap->all); head; head = next) {
+        next = LIST_NEXT(head, link);
+        free(head);
+    }
+    LIST_INIT(&heap->all);
+    heap->used = 0;
 }
 
 bool frm_heap_has_room(const struct heap *heap, size_t size)

@@ -3,20 +3,27 @@
 #ifndef FR_MOCK_HEAP_H
 #define FR_MOCK_HEAP_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "common/resp.h"
 
+struct allocation;
+
 struct heap {
+    LIST_HEAD(, allocation) all;
+    jmp_buf *escape;  /* where to go when the system has no memory; NULL: the process ends */
     size_t used;      /* bytes given out, bookkeeping included */
     size_t max;       /* writing commands are refused above it; 0: no bound */
     uint64_t seed[2]; /* of the hash function, so that nobody can choose colliding keys */
 };
 
-/* Allocate size bytes, zeroed or not. The process ends when the system has none: what clients may
- * ask for is bounded before it comes here (frm_heap_has_room). */
+/* Allocate size bytes, zeroed or not. These do not fail: when the system has none the engine is
+ * given up (heap.escape). What clients may ask for is bounded before it comes here
+ * (frm_heap_has_room). */
 void *frm_alloc(struct heap *heap, size_t size);
 void *frm_zalloc(struct heap *heap, size_t size);
 
@@ -25,6 +32,9 @@ void *frm_realloc(void *memory, size_t size);
 
 /* NULL is fine. */
 void frm_free(void *memory);
+
+/* Free everything that was allocated, whatever refers to it. */
+void frm_heap_free_all(struct heap *heap);
 
 /* Whether size more bytes stay within the bound. */
 bool frm_heap_has_room(const struct heap *heap, size_t size);

@@ -33,15 +33,20 @@ struct fr_mock_options {
     void *now_arg;
 };
 
-/* Make an engine. options NULL: no bound, seed 0, the system's clock. */
+/* Make an engine. options NULL: no bound, seed 0, the system's clock. NULL: no memory. */
 struct fr_mock *fr_mock_create(const struct fr_mock_options *options);
 
 /* Free it. Its sessions must be gone; NULL is fine. */
 void fr_mock_destroy(struct fr_mock *mock);
 
+/* Run a function that calls the engine, so that a want of memory is survived: false, the function
+ * was left in the middle and the engine is of no use any more, nor are its sessions, which
+ * fr_mock_destroy frees too. What is called outside of this ends the process then. */
+bool fr_mock_guard(struct fr_mock *mock, void (*run)(void *arg), void *arg);
+
 /* Connect. on_output, where not NULL, is called with arg when another session's doing, or time, has
- * given this one something to read, let it go on, or ended it. It must not call the engine: it
- * notes that there is work. */
+ * given this one something to read, let it go on, or ended it, and when its waiting ends at another
+ * time because the clock was changed. It must not call the engine: it notes that there is work. */
 struct fr_mock_session *fr_mock_session_create(struct fr_mock *mock, void (*on_output)(void *arg),
                                                void *arg);
 
@@ -75,7 +80,8 @@ void fr_mock_tick(struct fr_mock *mock);
 /* ---------------------------------------------------------------- control, also the MOCK command
  */
 
-/* Stop the clock at a time, in microseconds since 1970. */
+/* Stop the clock, where it is or at a time in microseconds since 1970. */
+void fr_mock_clock_stop(struct fr_mock *mock);
 void fr_mock_clock_set(struct fr_mock *mock, int64_t now_us);
 
 /* Move the clock, stopped or not. Keys expire and waits end as if the time had passed. */

@@ -123,7 +123,7 @@ static void push_reply(lua_State *lua, struct run *run, const struct fr_word *wo
     }
     frm_out_init(&out, &run->c->mock->heap);
     out.max = run->c->out->max;
-    command->run(&inner);
+    frm_run(&inner, command);
     if (out.has_overflown) {
         frm_lua_push_error(lua, "-ERR reply is larger than the memory there is");
     } else {

@@ -79,6 +79,19 @@ static void about_replication(struct out *text, struct fr_mock *mock)
     add_line(text, "connected_slaves:0");
 }
 
+/* What a command costs here tells nothing about Redis. */
+static void about_commands(struct out *text, struct fr_mock *mock)
+{
+    for (size_t i = 0; i < FR_CMD_COUNT; i++) {
+        if (mock->calls[i] > 0) {
+            add_line(text,
+                     "cmdstat_%s:calls=%" PRIu64
+                     ",usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0",
+                     frm_command_name(i), mock->calls[i]);
+        }
+    }
+}
+
 static void about_cluster(struct out *text, struct fr_mock *mock)
 {
     (void)mock;
@@ -103,19 +116,26 @@ static void about_keyspace(struct out *text, struct fr_mock *mock)
 static const struct section {
     const char *name, *title;
     void (*write)(struct out *text, struct fr_mock *mock);
+    bool is_usual; /* shown unless asked for others */
 } sections[] = {
-    {"server", "# Server", about_server},    {"clients", "# Clients", about_clients},
-    {"memory", "# Memory", about_memory},    {"persistence", "# Persistence", about_persistence},
-    {"stats", "# Stats", about_stats},       {"replication", "# Replication", about_replication},
-    {"cluster", "# Cluster", about_cluster}, {"keyspace", "# Keyspace", about_keyspace},
+    {"server", "# Server", about_server, true},
+    {"clients", "# Clients", about_clients, true},
+    {"memory", "# Memory", about_memory, true},
+    {"persistence", "# Persistence", about_persistence, true},
+    {"stats", "# Stats", about_stats, true},
+    {"replication", "# Replication", about_replication, true},
+    {"commandstats", "# Commandstats", about_commands, false},
+    {"cluster", "# Cluster", about_cluster, true},
+    {"keyspace", "# Keyspace", about_keyspace, true},
 };
 
-static bool wants(const struct call *c, const char *name)
+static bool wants(const struct call *c, const struct section *section)
 {
-    bool is_wanted = c->argc == 1;
+    bool is_wanted = c->argc == 1 && section->is_usual;
     for (size_t i = 1; i < c->argc && !is_wanted; i++) {
-        is_wanted = frm_arg_is(c, i, name) || frm_arg_is(c, i, "all") ||
-                    frm_arg_is(c, i, "everything") || frm_arg_is(c, i, "default");
+        is_wanted = frm_arg_is(c, i, section->name) || frm_arg_is(c, i, "all") ||
+                    frm_arg_is(c, i, "everything") ||
+                    (section->is_usual && frm_arg_is(c, i, "default"));
     }
     return is_wanted;
 }
@@ -125,7 +145,7 @@ void frm_cmd_info(struct call *c)
     struct out text;
     frm_out_init(&text, &c->mock->heap);
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-        if (wants(c, sections[i].name)) {
+        if (wants(c, &sections[i])) {
             if (text.end > 0) {
                 frm_out_raw(&text, "\r\n", 2);
             }

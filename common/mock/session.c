@@ -146,6 +146,12 @@ static void refused(struct call *c)
     }
 }
 
+void frm_run(struct call *c, const struct command *command)
+{
+    c->mock->calls[c->row->id]++;
+    command->run(c);
+}
+
 static void process(struct call *c)
 {
     struct fr_mock_session *session = c->session;
@@ -167,7 +173,7 @@ static void process(struct call *c)
         frm_queue(c, command);
         return;
     }
-    command->run(c);
+    frm_run(c, command);
 }
 
 /* CLIENT REPLY SKIP is about the command behind it, however long that waits. */

@@ -144,7 +144,7 @@ static void run_queue(struct call *c)
                              .argv = queued->words,
                              .argc = queued->count};
         const struct command *command = frm_command_find(inner.argv, inner.argc, &inner.row);
-        command->run(&inner);
+        frm_run(&inner, command);
     }
 }
 
