@@ -201,7 +201,7 @@ $(SHARED): $(call pic,$(CLIENT_SRC)) $(O)/common-pic.a client/libflaskredis.map
 
 # One object in which only the exported names are global, so that no other name can clash with one of
 # the program's.
-$(STATIC): $(call pic,$(CLIENT_SRC) $(filter-out common/mock/%,$(COMMON_SRC))) client/libflaskredis.map
+$(STATIC): $(call pic,$(CLIENT_SRC) $(COMMON_SRC)) client/libflaskredis.map
 	@mkdir -p $(@D) && rm -f $@
 	@sed -n 's/^ *\(fla[a-z_]*\);$$/\1/p' client/libflaskredis.map > $(O)/exported
 	$(call say,LD,$(O)/libflaskredis.o)$(CC) -r -nostdlib -o $(O)/libflaskredis.o $(filter %.o,$^)
@@ -212,7 +212,7 @@ $(STATIC): $(call pic,$(CLIENT_SRC) $(filter-out common/mock/%,$(COMMON_SRC))) c
 $(PC): packaging/flaskredis.pc.in always
 	@mkdir -p $(@D)
 	@sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
-	    -e 's|@version@|$(VERSION)|' $< > $@
+	    -e 's|@version@|$(VERSION)|' -e 's|@lua@|$(strip $(LUA_LIBS))|' $< > $@
 
 # Fuzz targets have sanitizers of their own and need clang.
 FUZZ_FLAGS = -std=gnu11 -O1 -g -pthread -fno-omit-frame-pointer -fno-sanitize-recover=all $(WARNINGS) \

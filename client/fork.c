@@ -1,13 +1,14 @@
 /* What happens around fork().
  *
  * Order of locks: this list's, then handles', then engines'. Nobody holds one of a handle or an
- * engine when taking the list's, nor two of the others at once but here. The application's lock
- * (app.c) is taken after all of these. */
+ * engine when taking the list's, nor two of the others at once but here. Those of mock servers
+ * (mock_server.c) and the application's (app.c) are taken after all of these. */
 #include "client/fork.h"
 
 #include <pthread.h>
 
 #include "client/app.h"
+#include "client/mock_server.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -23,12 +24,14 @@ static void before(void)
     for (struct fr_engine *engine = engines; engine != NULL; engine = engine->next_engine) {
         pthread_mutex_lock(&engine->lock);
     }
+    fr_mock_before_fork();
     fr_app_before_fork();
 }
 
 static void unlock_all(void)
 {
     fr_app_after_fork();
+    fr_mock_after_fork();
     for (struct fr_engine *engine = engines; engine != NULL; engine = engine->next_engine) {
         pthread_mutex_unlock(&engine->lock);
     }

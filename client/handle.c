@@ -12,6 +12,7 @@
 #include "client/fork.h"
 #include "client/options.h"
 #include "client/pin.h"
+#include "client/provider_parts.h"
 
 enum {
     KEY_CAP = 80
@@ -115,7 +116,7 @@ static FlaskRedisStatus make_engine(const FlaskRedis *redis, FlaskApp *app,
     if (status != FLASK_REDIS_OK) {
         return status;
     }
-    status = fr_engine_new(redis->provider, url, options, engine);
+    status = fr_engine_new(fr_provider_for(redis->provider, url), url, options, engine);
     if (status != FLASK_REDIS_OK) {
         fr_fail_about("%s", key);
     }

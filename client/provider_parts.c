@@ -18,7 +18,16 @@ enum {
 
 bool fr_provider_is_ours(const FlaskRedisProvider *provider)
 {
-    return provider == flask_redis_daemon_provider() || provider == flask_redis_direct_provider();
+    return provider == flask_redis_daemon_provider() || provider == flask_redis_direct_provider() ||
+           provider == flask_redis_mock_provider();
+}
+
+const FlaskRedisProvider *fr_provider_for(const FlaskRedisProvider *provider, const char *url)
+{
+    static const char scheme[] = "mock://";
+    bool is_mock = url != NULL && strncmp(url, scheme, sizeof(scheme) - 1) == 0;
+    return is_mock && provider == flask_redis_daemon_provider() ? flask_redis_mock_provider()
+                                                                : provider;
 }
 
 /* --- connecting ------------------------------------------------------------------------------- */
@@ -113,7 +122,9 @@ static FlaskRedisStatus check_step(const struct step *step, const redisReply *re
     return fr_fail_about("%s", step->words[0].data);
 }
 
-static FlaskRedisStatus handshake(struct fr_link *link, const struct fr_target *target)
+FlaskRedisStatus fr_introduce(void *session, const struct fr_target *target,
+                              FlaskRedisStatus (*run)(void *, const FlaskRedisCommand *, size_t,
+                                                      redisReply **))
 {
     struct step steps[HANDSHAKE_MAX];
     FlaskRedisCommand commands[HANDSHAKE_MAX] = {0};
@@ -124,7 +135,7 @@ static FlaskRedisStatus handshake(struct fr_link *link, const struct fr_target *
     for (size_t i = 0; i < count; i++) {
         commands[i] = (FlaskRedisCommand){steps[i].count, steps[i].words};
     }
-    FlaskRedisStatus status = fr_link_exchange(link, commands, count, false, replies);
+    FlaskRedisStatus status = run(session, commands, count, replies);
     for (size_t i = 0; status == FLASK_REDIS_OK && i < count; i++) {
         status = check_step(&steps[i], replies[i]);
     }
@@ -136,7 +147,7 @@ static FlaskRedisStatus handshake(struct fr_link *link, const struct fr_target *
 FlaskRedisStatus fr_handshake(struct fr_link *link, const struct fr_target *target)
 {
     fr_link_set_timeout(link, target->connect_ms);
-    FlaskRedisStatus status = handshake(link, target);
+    FlaskRedisStatus status = fr_introduce(link, target, fr_row_execute_batch);
     if (status != FLASK_REDIS_OK) {
         fr_link_close(link);
         return fr_may_have_run() ? flask_redis_fail(status, false, "when connecting: %s",

@@ -10,8 +10,16 @@
 /* Whether it is a provider of this library, which needs no terminators behind words. */
 bool fr_provider_is_ours(const FlaskRedisProvider *provider);
 
-/* Introduce ourselves on a fresh link: AUTH, SELECT, CLIENT SETNAME, as the target wants. The link
- * is closed on failure. */
+/* The provider to use for a URL (NULL: none): for mock:// the default one leaves it to "mock". */
+const FlaskRedisProvider *fr_provider_for(const FlaskRedisProvider *provider, const char *url);
+
+/* Introduce ourselves in a fresh session: AUTH, SELECT, CLIENT SETNAME, as the target wants. run is
+ * the row execute_batch of the session's provider. */
+FlaskRedisStatus fr_introduce(void *session, const struct fr_target *target,
+                              FlaskRedisStatus (*run)(void *, const FlaskRedisCommand *, size_t,
+                                                      redisReply **));
+
+/* The same on a link, within the time for connecting. The link is closed on failure. */
 FlaskRedisStatus fr_handshake(struct fr_link *link, const struct fr_target *target);
 
 /* Connect to a Unix socket within connect_ms. CONNECTION: the system's reason is in errno, and in

@@ -194,9 +194,17 @@ static redisReply *read_value(struct frame *frame)
     }
 }
 
+FlaskRedisStatus fr_reply_read_first(const char *frames, size_t len, size_t *taken,
+                                     redisReply **reply)
+{
+    struct frame rest = {frames, frames + len, 0};
+    *reply = read_value(&rest);
+    *taken = (size_t)(rest.at - frames);
+    return *reply != NULL ? FLASK_REDIS_OK : flask_redis_last_error()->status;
+}
+
 FlaskRedisStatus fr_reply_read(const char *frame, size_t len, redisReply **reply)
 {
-    struct frame rest = {frame, frame + len, 0};
-    *reply = read_value(&rest);
-    return *reply != NULL ? FLASK_REDIS_OK : flask_redis_last_error()->status;
+    size_t taken;
+    return fr_reply_read_first(frame, len, &taken, reply);
 }

@@ -14,4 +14,8 @@
  * (the frame is none that RESP2 has, or nested too deep) or NO_MEMORY. */
 FlaskRedisStatus fr_reply_read(const char *frame, size_t len, redisReply **reply);
 
+/* The same of the first frame of several, all complete; *taken: how long it is. */
+FlaskRedisStatus fr_reply_read_first(const char *frames, size_t len, size_t *taken,
+                                     redisReply **reply);
+
 #endif

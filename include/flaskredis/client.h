@@ -13,6 +13,7 @@
  *     unix://...           that socket, of the daemon or of a Redis server
  *     redis://..., rediss://..., redis+sentinel://..., redis+cluster://...
  *                          the daemon is asked for a pool on that URL (its setting "client_urls")
+ *     mock://, mock://name no daemon: an engine in memory (flask_redis_mock_provider)
  *
  * When the daemon restarts, commands wait for it for at most socket_connect_timeout. What was not
  * sent yet is sent again; what may have been executed fails, and says so (maybe_executed). */
@@ -96,6 +97,12 @@ const FlaskRedisProvider *flask_redis_daemon_provider(void);
 /* The provider that connects to the URL itself, redis:// or unix://, without a daemon (and without
  * TLS). Static. */
 const FlaskRedisProvider *flask_redis_direct_provider(void);
+
+/* The provider "mock": an engine in this process' memory, which answers as Redis 7.0 does. Made for
+ * tests, which control it with <flaskredis/mock.h>. mock://NAME names an engine that handles share;
+ * with mock://, any other URL or none, the handle has an engine of its own. Of other URLs the
+ * database counts, and of all of them neither user nor password. Static. */
+const FlaskRedisProvider *flask_redis_mock_provider(void);
 
 /* Say which version of the library is running, as "0.1.0". It may be another than
  * FLASKREDIS_VERSION, the one the program was compiled with. The text is static. */

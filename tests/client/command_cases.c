@@ -113,8 +113,8 @@ static void contradictory_options_are_not_sent(void)
     for (size_t i = 0; i < sizeof(bad_ex) / sizeof(bad_ex[0]); i++) {
         STATUS(flask_redis_getex(redis, "k", &bad_ex[i], NULL), FLASK_REDIS_DATA);
     }
-    EXPECT_NUMBER(server_calls(fixture->server, "set"), 0);
-    EXPECT_NUMBER(server_calls(fixture->server, "getex"), 0);
+    EXPECT_NUMBER(fixture_calls(fixture, "set"), 0);
+    EXPECT_NUMBER(fixture_calls(fixture, "getex"), 0);
 }
 
 static void getset_getdel_getex(void)

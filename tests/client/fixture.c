@@ -40,6 +40,10 @@ static void set_url(struct fixture *fixture, const FlaskRedisOptions *options)
     char key[128];
     snprintf(key, sizeof(key), "%s_URL",
              options != NULL && options->config_prefix != NULL ? options->config_prefix : "REDIS");
+    if (fixture_kind == FIXTURE_MOCK) {
+        OK(flask_app_config_set(fixture->app, key, "mock://fixture"));
+        return;
+    }
     if (fixture_kind == FIXTURE_DIRECT) {
         OK(flask_app_config_set(fixture->app, key, server_url(fixture->server)));
     }
@@ -57,6 +61,9 @@ FlaskRedis *fixture_handle(struct fixture *fixture, const FlaskRedisOptions *opt
     case FIXTURE_CUSTOM:
         return fixture_keep(
             flask_redis_from_custom_provider(&hiredis_provider, fixture->app, options));
+    case FIXTURE_MOCK:
+        return fixture_keep(
+            flask_redis_from_custom_provider(flask_redis_mock_provider(), fixture->app, options));
     case FIXTURE_DAEMON:
         break;
     }
@@ -66,7 +73,7 @@ FlaskRedis *fixture_handle(struct fixture *fixture, const FlaskRedisOptions *opt
 struct fixture *fixture_open_with(const FlaskRedisOptions *options)
 {
     struct fixture *fixture = case_alloc(sizeof(*fixture));
-    fixture->server = server_start(NULL);
+    fixture->server = fixture_kind == FIXTURE_MOCK ? NULL : server_start(NULL);
     if (fixture_kind == FIXTURE_DAEMON) {
         fixture->pooler = daemon_start_redis(server_url(fixture->server), "");
     }
@@ -78,6 +85,52 @@ struct fixture *fixture_open_with(const FlaskRedisOptions *options)
 struct fixture *fixture_open(void)
 {
     return fixture_open_with(NULL);
+}
+
+bool fixture_has_scripts(void)
+{
+#ifdef FR_MOCK_LUA
+    return true;
+#else
+    return fixture_kind != FIXTURE_MOCK;
+#endif
+}
+
+/* The mock's engine by a connection beside the handle's. */
+static const struct bytes *ask_engine(struct fixture *fixture, const char *command)
+{
+    struct bytes *text = case_alloc(sizeof(*text));
+    FlaskRedis *redis = flask_redis_new(fixture->app, NULL);
+    redisReply *reply = flask_redis_command(redis, command);
+    if (reply == NULL) {
+        FAIL("%s: %s", command, last_text());
+    }
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        bytes_printf(text, ":%lld\r\n", reply->integer);
+    } else {
+        bytes_add_text(text, reply->str != NULL ? reply->str : "");
+    }
+    flask_redis_reply_free(reply);
+    flask_redis_free(redis);
+    case_defer(free, text->data);
+    return text;
+}
+
+const struct bytes *fixture_ask(struct fixture *fixture, const char *command)
+{
+    return fixture->server != NULL ? server_ask(fixture->server, "%s", command)
+                                   : ask_engine(fixture, command);
+}
+
+int64_t fixture_calls(struct fixture *fixture, const char *command)
+{
+    char line[64];
+    if (fixture->server != NULL) {
+        return server_calls(fixture->server, command);
+    }
+    snprintf(line, sizeof(line), "cmdstat_%s:calls=", command);
+    const char *found = strstr(ask_engine(fixture, "INFO commandstats")->data, line);
+    return found != NULL ? strtoll(found + strlen(line), NULL, 10) : 0;
 }
 
 const char *last_text(void)

@@ -1,4 +1,4 @@
-/* A handle of the library on each provider, with a real server behind it.
+/* A handle of the library on each provider, with a real server behind it, or the mock's engine.
  *
  * The cases of *_cases.c run once for each provider: a suite names one and their table. */
 #ifndef TESTS_CLIENT_FIXTURE_H
@@ -16,13 +16,14 @@
 enum fixture_kind {
     FIXTURE_DAEMON,
     FIXTURE_DIRECT,
-    FIXTURE_CUSTOM /* one of the tests' own, hiredis_provider.c */
+    FIXTURE_CUSTOM, /* one of the tests' own, hiredis_provider.c */
+    FIXTURE_MOCK
 };
 
 extern enum fixture_kind fixture_kind;
 
 struct fixture {
-    struct server *server;
+    struct server *server; /* NULL: the mock */
     struct daemon *pooler; /* NULL: none */
     FlaskApp *app;
     FlaskRedis *redis;
@@ -36,6 +37,14 @@ struct fixture *fixture_open_with(const FlaskRedisOptions *options);
 
 /* Another handle of the fixture's application, freed when the case ends. */
 FlaskRedis *fixture_handle(struct fixture *fixture, const FlaskRedisOptions *options);
+
+/* Whether there are scripts: the mock may be built without. */
+bool fixture_has_scripts(void);
+
+/* Ask the server itself, or the engine, about what has come to it: how often a command was
+ * executed. And have it execute one, whose reply is the case's. */
+int64_t fixture_calls(struct fixture *fixture, const char *command);
+const struct bytes *fixture_ask(struct fixture *fixture, const char *command);
 
 /* An application, and a handle made by a case itself: freed when the case ends. */
 FlaskApp *fixture_app(void);
@@ -77,7 +86,7 @@ struct case_table {
     const struct test_case *cases;
     size_t count;
 };
-extern const struct case_table command_cases, pipeline_cases, freeform_cases;
+extern const struct case_table command_cases, pipeline_cases, freeform_cases, pubsub_cases;
 
 #define SUITE_ON(name, kind, table)                                                                \
     int main(int argc, char **argv)                                                                \

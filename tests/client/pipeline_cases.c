@@ -58,7 +58,7 @@ static void an_empty_one_does_nothing(void)
     OK(flask_redis_pipeline_execute(pipe, &replies));
     EXPECT_NUMBER(keep(replies)->elements, 0);
     OK(flask_redis_pipeline_execute(pipe, NULL));
-    EXPECT_NUMBER(server_calls(fixture->server, "multi"), 0);
+    EXPECT_NUMBER(fixture_calls(fixture, "multi"), 0);
 }
 
 static void the_first_error_fails(void)

@@ -3,6 +3,8 @@
  * library's for what is linked statically: the library, and this. */
 #include "tests/client/fixture.h"
 
+#include <flaskredis/mock.h>
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,7 @@ char *__wrap_strndup(const char *text, size_t len)
 
 /* --- scripts ---------------------------------------------------------------------------------- */
 
+static const FlaskRedisProvider *provider;
 static char *conf_path;
 static FlaskApp *app;
 static FlaskRedis *shared;
@@ -89,7 +92,9 @@ static FlaskRedisStatus life(void)
         status = flask_app_config_from_file(other, conf_path);
     }
     FlaskRedisOptions options = {.config_prefix = "CACHE", .client_name = "me"};
-    FlaskRedis *redis = status == FLASK_REDIS_OK ? flask_redis_new(other, &options) : NULL;
+    FlaskRedis *redis = status == FLASK_REDIS_OK
+                            ? flask_redis_from_custom_provider(provider, other, &options)
+                            : NULL;
     status = status != FLASK_REDIS_OK ? status : redis == NULL ? last() : FLASK_REDIS_OK;
     if (status == FLASK_REDIS_OK) {
         status = flask_redis_set(redis, "k", "v", NULL);
@@ -209,22 +214,48 @@ static FlaskRedisStatus subscriber(void)
     return status;
 }
 
+static FlaskRedisStatus orders(void)
+{
+    FlaskRedisMock *mock = flask_redis_mock_of(shared), *named = flask_redis_mock_named("other");
+    FlaskRedisStatus status = mock == NULL || named == NULL ? last() : FLASK_REDIS_OK;
+    if (status == FLASK_REDIS_OK) {
+        status = flask_redis_mock_snapshot(mock, "a");
+    }
+    if (status == FLASK_REDIS_OK) {
+        status = flask_redis_mock_restore(mock, "a");
+    }
+    if (status == FLASK_REDIS_OK) {
+        status = flask_redis_mock_fail(named, 1, "ERR x");
+    }
+    flask_redis_mock_free(mock);
+    flask_redis_mock_free(named);
+    return status;
+}
+
 /* --- running them ----------------------------------------------------------------------------- */
 
-static void prepare(void)
+/* An engine that found no memory has lost its data. */
+static void fill(void)
 {
-    struct server *server = server_start(NULL);
-    app = fixture_app();
-    conf_path = case_path("conf");
-    file_write(conf_path, "A=1\nB=2\n");
-    OK(flask_app_config_set(app, "REDIS_URL", server_url(server)));
-    shared = fixture_keep(flask_redis_new(app, NULL));
+    fixture_do(shared, "FLUSHALL");
     fixture_do(shared, "SET s value");
     for (int i = 0; i < 10; i++) {
         fixture_do(shared, "HSET h f%d v%d", i, i);
         fixture_do(shared, "ZADD z %d m%d", i, i);
         fixture_do(shared, "RPUSH l %d", i);
     }
+}
+
+static void prepare(void)
+{
+    bool is_mock = provider == flask_redis_mock_provider();
+    app = fixture_app();
+    conf_path = case_path("conf");
+    file_write(conf_path, "A=1\nB=2\n");
+    OK(flask_app_config_set(app, "REDIS_URL",
+                            is_mock ? "mock://shared" : server_url(server_start(NULL))));
+    shared = fixture_keep(flask_redis_from_custom_provider(provider, app, NULL));
+    fill();
 }
 
 /* Fail the first allocation, then the second, until all of it runs without one failing. */
@@ -245,6 +276,7 @@ static void each_allocation(FlaskRedisStatus (*script)(void))
         if (status != FLASK_REDIS_OK && status != FLASK_REDIS_NO_MEMORY) {
             FAIL("allocation %ld: got %s (%s)", i, flask_redis_status_name(status), last_text());
         }
+        fill();
         OK(script());
     }
 }
@@ -252,6 +284,12 @@ static void each_allocation(FlaskRedisStatus (*script)(void))
 #define CASE(script)                                                                               \
     static void script##_without_memory(void)                                                      \
     {                                                                                              \
+        provider = flask_redis_daemon_provider();                                                  \
+        each_allocation(script);                                                                   \
+    }                                                                                              \
+    static void mock_##script##_without_memory(void)                                               \
+    {                                                                                              \
+        provider = flask_redis_mock_provider();                                                    \
         each_allocation(script);                                                                   \
     }
 CASE(life)
@@ -262,6 +300,12 @@ CASE(pipeline)
 CASE(direct_transaction)
 CASE(subscriber)
 
+static void orders_without_memory(void)
+{
+    provider = flask_redis_mock_provider();
+    each_allocation(orders);
+}
+
 static const struct test_case cases[] = {
     {"applications, options and handles survive every failed allocation", life_without_memory},
     {"typed commands do", typed_without_memory},
@@ -270,6 +314,15 @@ static const struct test_case cases[] = {
     {"pipelines do", pipeline_without_memory},
     {"transactions on a handle do", direct_transaction_without_memory},
     {"subscribers do", subscriber_without_memory},
+    {"mock: applications, options and handles survive every failed allocation",
+     mock_life_without_memory},
+    {"mock: typed commands do", mock_typed_without_memory},
+    {"mock: free-form commands do", mock_free_form_without_memory},
+    {"mock: scans do", mock_scan_without_memory},
+    {"mock: pipelines do", mock_pipeline_without_memory},
+    {"mock: transactions on a handle do", mock_direct_transaction_without_memory},
+    {"mock: subscribers do", mock_subscriber_without_memory},
+    {"mock: orders do", orders_without_memory},
 };
 
 SUITE_MAIN("no_memory", cases)
