@@ -25,6 +25,7 @@ static enum routed change_db(struct session *session, int64_t db)
         return ROUTE_LATER;
     }
     session_change_route(session, db, session->proto, session->identity);
+    session->has_selected = true;
     session_answer_text(session, "+OK\r\n");
     return ROUTED;
 }
@@ -42,6 +43,7 @@ static enum routed on_select(struct session *session, const struct call *call)
     } else if (db != session->db) {
         return change_db(session, db);
     } else {
+        session->has_selected = true;
         session_answer_text(session, "+OK\r\n"); /* nothing to be asked of the server */
     }
     return ROUTED;

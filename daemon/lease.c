@@ -36,14 +36,16 @@ static const char *const quota_settings[QUOTA_KINDS] = {[QUOTA_LEASES] = "leases
 /* A message that something was given back. */
 struct nudge {
     struct mail mail;
-    int prefix;
+    uint64_t prefix; /* its serial */
 };
 
 static void on_nudge(struct mail *mail, void *receiver)
 {
     struct nudge *nudge = (struct nudge *)mail;
-    struct pool *pools = receiver;
-    leases_serve_waiters(&pools[nudge->prefix]);
+    struct pool *pool = pool_table_find(receiver, nudge->prefix);
+    if (pool != NULL) {
+        leases_serve_waiters(pool);
+    }
     free(nudge);
 }
 
@@ -57,7 +59,7 @@ static void nudge_others(struct pool *pool, enum quota_kind kind)
     for (int i = 0; i < house->worker_count; i++) {
         if (i != pool->worker) {
             struct nudge *nudge = memory_alloc(sizeof *nudge);
-            *nudge = (struct nudge){.mail.run = on_nudge, .prefix = pool->prefix->index};
+            *nudge = (struct nudge){.mail.run = on_nudge, .prefix = pool->prefix->serial};
             mailbox_post(&house->mailboxes[i], &nudge->mail);
         }
     }

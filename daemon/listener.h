@@ -1,10 +1,19 @@
 /* The sockets clients connect to: one Unix socket for each prefix, and a TCP port where one is
- * wished. Opened before the workers start; every worker accepts from all of them. */
+ * wished. Kept by the main thread; every worker accepts from all of them.
+ *
+ * Changing them is done in two steps, so that what cannot be had leaves everything as it was:
+ *
+ *   listeners_prepare: takes over what stays, opens what is new, gives what stays its mode and
+ * owner |        | |        +-- listeners_abandon: the new ones are closed, mode and owner are
+ * given back
+ *       +-- listeners_commit: what is not there any more is closed
+ */
 #ifndef LISTENER_H
 #define LISTENER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "daemon/settings.h"
 
@@ -13,10 +22,16 @@
 
 struct listener {
     int fd;
-    int prefix;    /* number of the prefix */
-    char *path;    /* of a Unix socket; NULL: TCP */
-    int lock_fd;   /* held while the path is ours */
-    char *address; /* as logs show it */
+    char *prefix;   /* its name */
+    char *path;     /* of a Unix socket; NULL: TCP */
+    int lock_fd;    /* held while the path is ours */
+    char *address;  /* as logs show it */
+    uid_t born_uid; /* of a path: what the system made its owner when it was bound */
+    gid_t born_gid;
+    bool is_taken; /* while preparing: there before, with the mode and owner below */
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
 };
 
 struct listeners {
@@ -24,10 +39,23 @@ struct listeners {
     size_t count;
 };
 
-/* Open the sockets of all prefixes, with their modes and owners. A socket file that a dead process
- * left is replaced, a live one's never. False when one cannot be had, which has been logged; none
- * is left open. */
-bool listeners_open(struct listeners *listeners, const struct settings *settings);
+/* Make fresh the sockets of all prefixes of the settings. Those that running has at the same
+ * address are taken over, whichever prefix they were of. A socket file that a dead process left is
+ * replaced, a live one's never. False when something cannot be had, which is added to the problems;
+ * then fresh holds nothing, and all is as it was. */
+bool listeners_prepare(struct listeners *fresh, const struct listeners *running,
+                       const struct settings *settings, struct problems *problems);
+
+/* Give up what was prepared. */
+void listeners_abandon(struct listeners *fresh);
+
+/* What was prepared holds from now on, as running. Files of sockets that are not there any more are
+ * removed, and their descriptors given to close_later. */
+void listeners_commit(struct listeners *running, struct listeners *fresh,
+                      void (*close_later)(void *arg, int fd), void *arg);
+
+/* Close it and remove its file. */
+void listener_close(struct listener *listener);
 
 /* Let nobody in any more. Who has come already can still be accepted. */
 void listeners_retire(const struct listeners *listeners);

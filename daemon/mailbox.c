@@ -7,8 +7,6 @@
 
 #include <event2/event.h>
 
-#include "daemon/loop.h"
-
 bool mailbox_init(struct mailbox *mailbox, void *receiver)
 {
     *mailbox = (struct mailbox){.receiver = receiver};
@@ -58,10 +56,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     mailbox_run(mailbox);
 }
 
-void mailbox_open(struct mailbox *mailbox, struct loop *loop)
+void mailbox_open(struct mailbox *mailbox, struct event_base *base)
 {
-    event_assign(&mailbox->event, loop->base, mailbox->wake_fd, EV_READ | EV_PERSIST, on_wake,
-                 mailbox);
+    event_assign(&mailbox->event, base, mailbox->wake_fd, EV_READ | EV_PERSIST, on_wake, mailbox);
     event_add(&mailbox->event, NULL);
     mailbox->is_open = true;
 }

@@ -9,7 +9,7 @@
 
 #include <event2/event_struct.h>
 
-struct loop;
+struct event_base;
 
 /* A message; embedded in what it carries, which belongs to the receiver once posted. */
 struct mail {
@@ -29,8 +29,8 @@ struct mailbox {
 /* False with errno when the system refuses. */
 bool mailbox_init(struct mailbox *mailbox, void *receiver);
 
-/* Have the loop run what comes. Before the loop's thread starts. */
-void mailbox_open(struct mailbox *mailbox, struct loop *loop);
+/* Have the loop of this base run what comes. Before the loop's thread starts. */
+void mailbox_open(struct mailbox *mailbox, struct event_base *base);
 
 /* Run nothing by itself any more. */
 void mailbox_close(struct mailbox *mailbox);

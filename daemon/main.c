@@ -15,13 +15,12 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/mock_host.h"
 #include "daemon/memory.h"
+#include "daemon/reload.h"
 #include "daemon/router.h"
-#include "daemon/settings.h"
-#include "daemon/worker.h"
+#include "daemon/service.h"
 #include "include/flaskredis/version.h"
 
 #define DEFAULT_CONFIG "/etc/flaskredis/flaskredis.conf"
@@ -33,19 +32,8 @@ struct arguments {
     bool only_checks;
 };
 
-struct daemon {
-    const char *config;
-    struct settings *settings;
-    struct listeners listeners;
-    struct house house;
-    struct prefix *prefixes;
-    struct worker *workers;
-    int worker_count;
-    struct event_base *base;
-    int end_fd; /* workers that have ended count here */
-    int ended;
-    bool is_ending;
-};
+static int end_fd = -1; /* workers that have ended count here */
+static int ended_count;
 
 static const char usage[] =
     "usage: flaskredisd [-c FILE] [--check]\n"
@@ -117,23 +105,23 @@ static void read_arguments(int argc, char **argv, struct arguments *arguments)
 /* ---------------------------------------------------------------------------------------- settings
  */
 
-static struct settings *load(const char *config)
+static void log_problems(struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        log_error("%s", problems->lines[i]);
+    }
+    problems_finish(problems);
+}
+
+static struct settings *load(const struct service *service)
 {
     struct problems problems = {0};
-    struct settings *settings = settings_load(config, environ, &problems);
+    struct settings *settings = service_read(service, &problems);
     for (size_t i = 0; i < problems.count; i++) {
         log_error("configuration: %s", problems.lines[i]);
     }
     problems_finish(&problems);
     return settings;
-}
-
-static void use_daemon_settings(struct daemon *daemon)
-{
-    const struct daemon_settings *settings = &daemon->settings->daemon;
-    log_set_level(settings->log_level);
-    atomic_store(&daemon->house.clients_max, settings->clients_max);
-    atomic_store(&daemon->house.memory_max, settings->memory_max);
 }
 
 /* Clients need descriptors: ask for enough, and say if there are not. */
@@ -158,98 +146,63 @@ static void raise_descriptor_limit(const struct daemon_settings *settings)
     }
 }
 
-static void on_settings_used(void *arg)
-{
-    struct settings *replaced = arg;
-    settings_free(replaced);
-    log_notice("configuration: in use");
-}
-
-/* What can only change with a restart makes the whole reload fail: half of a configuration is none.
- */
-static bool can_change_to(const struct settings *running, const struct settings *fresh)
-{
-    struct problems problems = {0};
-    settings_compare(running, fresh, &problems);
-    for (size_t i = 0; i < problems.count; i++) {
-        log_error("configuration: %s", problems.lines[i]);
-    }
-    bool can_change = problems.count == 0;
-    problems_finish(&problems);
-    return can_change;
-}
-
-static void reload(struct daemon *daemon)
-{
-    log_notice("configuration: reading %s again",
-               daemon->config == NULL ? "the environment" : daemon->config);
-    struct settings *fresh = load(daemon->config);
-    if (fresh == NULL || !can_change_to(daemon->settings, fresh)) {
-        log_error("configuration: not changed");
-        settings_free(fresh);
-        return;
-    }
-    struct settings *replaced = daemon->settings;
-    daemon->settings = fresh;
-    use_daemon_settings(daemon);
-    workers_use_settings(daemon->workers, daemon->worker_count, fresh, on_settings_used, replaced);
-}
-
 /* ----------------------------------------------------------------------------------------- signals
  */
 
-static void on_end_signal(struct daemon *daemon, int number)
+static void on_end_signal(struct service *service, int number)
 {
-    if (daemon->is_ending) {
+    if (service->is_ending) {
         log_notice("ending at once, on the second signal");
-        listeners_close(&daemon->listeners);
+        listeners_close(&service->listeners);
         _exit(EXIT_FAILURE);
     }
-    daemon->is_ending = true;
+    service->is_ending = true;
     log_notice("ending on signal %d: finishing what is outstanding, %lld ms at most", number,
-               (long long)daemon->settings->daemon.shutdown_ms);
-    listeners_retire(&daemon->listeners);
-    for (int i = 0; i < daemon->worker_count; i++) {
-        worker_drain(&daemon->workers[i]);
+               (long long)service->settings->daemon.shutdown_ms);
+    listeners_retire(&service->listeners);
+    for (int i = 0; i < service->worker_count; i++) {
+        worker_drain(&service->workers[i]);
     }
-    struct timeval limit = {.tv_sec = daemon->settings->daemon.shutdown_ms / 1000,
-                            .tv_usec = daemon->settings->daemon.shutdown_ms % 1000 * 1000};
-    event_base_loopexit(daemon->base, &limit);
+    struct timeval limit = {.tv_sec = service->settings->daemon.shutdown_ms / 1000,
+                            .tv_usec = service->settings->daemon.shutdown_ms % 1000 * 1000};
+    event_base_loopexit(service->base, &limit);
 }
 
-static void on_reload_signal(struct daemon *daemon, int number)
+static void on_reload_signal(struct service *service, int number)
 {
+    struct reload_result result;
     (void)number;
-    reload(daemon);
+    reload_run(service, &result);
+    reload_result_finish(&result);
 }
 
-static void on_stats_signal(struct daemon *daemon, int number)
+static void on_stats_signal(struct service *service, int number)
 {
     (void)number;
-    const struct stats **sets = memory_alloc((size_t)daemon->worker_count * sizeof *sets);
-    for (int i = 0; i < daemon->worker_count; i++) {
-        sets[i] = &daemon->workers[i].loop.stats;
+    const struct stats **sets = memory_alloc((size_t)service->worker_count * sizeof *sets);
+    for (int i = 0; i < service->worker_count; i++) {
+        sets[i] = &service->workers[i].loop.stats;
     }
-    stats_log(sets, daemon->worker_count);
+    stats_log(sets, service->worker_count);
     free(sets);
 }
 
 static void on_worker_ended(evutil_socket_t fd, short what, void *arg)
 {
-    struct daemon *daemon = arg;
+    struct service *service = arg;
     uint64_t count = 0;
     (void)what;
     if (read(fd, &count, sizeof count) == (ssize_t)sizeof count) {
-        daemon->ended += (int)count;
+        ended_count += (int)count;
     }
-    if (daemon->ended == daemon->worker_count) {
-        event_base_loopbreak(daemon->base);
+    if (ended_count == service->worker_count) {
+        event_base_loopbreak(service->base);
     }
 }
 
 static const struct {
     int number;
-    void (*act)(struct daemon *daemon, int number);
+    void (*act)(struct service *service, int number);
 } signals[] = {{SIGTERM, on_end_signal},
                {SIGINT, on_end_signal},
                {SIGHUP, on_reload_signal},
@@ -290,18 +243,17 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Wait for signals until the workers have ended or their time is over. */
-static void serve_signals(struct daemon *daemon)
+static void serve_signals(struct service *service)
 {
     struct event ended;
     struct event signalled;
     sigset_t set = signal_set();
     int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    event_assign(&signalled, daemon->base, fd, EV_READ | EV_PERSIST, on_signal, daemon);
-    event_assign(&ended, daemon->base, daemon->end_fd, EV_READ | EV_PERSIST, on_worker_ended,
-                 daemon);
+    event_assign(&signalled, service->base, fd, EV_READ | EV_PERSIST, on_signal, service);
+    event_assign(&ended, service->base, end_fd, EV_READ | EV_PERSIST, on_worker_ended, service);
     event_add(&signalled, NULL);
     event_add(&ended, NULL);
-    event_base_dispatch(daemon->base);
+    event_base_dispatch(service->base);
     event_del(&ended);
     event_del(&signalled);
     close(fd);
@@ -309,8 +261,6 @@ static void serve_signals(struct daemon *daemon)
 
 /* ------------------------------------------------------------------------------------ start and
  * end */
-
-static int end_fd; /* for workers, which know nothing of the daemon */
 
 static void note_worker_end(struct worker *worker)
 {
@@ -321,37 +271,33 @@ static void note_worker_end(struct worker *worker)
     }
 }
 
-static void make_house(struct daemon *daemon)
+static void make_house(struct service *service, const struct daemon_settings *settings)
 {
-    size_t prefix_count = daemon->settings->prefix_count;
-    daemon->worker_count = (int)daemon->settings->daemon.workers;
-    daemon->house.worker_count = daemon->worker_count;
-    daemon->house.mailboxes =
-        memory_zeroed((size_t)daemon->worker_count * sizeof *daemon->house.mailboxes);
-    atomic_store(&daemon->house.next_id, UINT64_C(1) << 32);
-    use_daemon_settings(daemon);
-    daemon->prefixes = memory_zeroed(prefix_count * sizeof *daemon->prefixes);
-    for (size_t i = 0; i < prefix_count; i++) {
-        daemon->prefixes[i].house = &daemon->house;
-        daemon->prefixes[i].index = (int)i;
-        audience_init(&daemon->prefixes[i].audience);
-    }
+    service->worker_count = (int)settings->workers;
+    service->house.worker_count = service->worker_count;
+    service->house.mailboxes =
+        memory_zeroed((size_t)service->worker_count * sizeof *service->house.mailboxes);
+    atomic_store(&service->house.next_id, UINT64_C(1) << 32);
 }
 
-static bool start_workers(struct daemon *daemon)
+static bool make_workers(struct service *service)
 {
-    daemon->workers = memory_zeroed((size_t)daemon->worker_count * sizeof *daemon->workers);
-    for (int i = 0; i < daemon->worker_count; i++) {
-        struct worker *worker = &daemon->workers[i];
-        if (!worker_init(worker, i, &daemon->house, daemon->prefixes, daemon->settings,
-                         &daemon->listeners)) {
+    service->workers = memory_zeroed((size_t)service->worker_count * sizeof *service->workers);
+    for (int i = 0; i < service->worker_count; i++) {
+        struct worker *worker = &service->workers[i];
+        if (!worker_init(worker, i, &service->house)) {
             log_error("worker %d: cannot be made: %s", i, strerror(errno));
             return false;
         }
         worker->on_end = note_worker_end;
     }
-    for (int i = 0; i < daemon->worker_count; i++) {
-        if (!worker_start(&daemon->workers[i])) {
+    return true;
+}
+
+static bool start_workers(struct service *service)
+{
+    for (int i = 0; i < service->worker_count; i++) {
+        if (!worker_start(&service->workers[i])) {
             log_error("worker %d: cannot be started: %s", i, strerror(errno));
             return false;
         }
@@ -359,102 +305,113 @@ static bool start_workers(struct daemon *daemon)
     return true;
 }
 
-static void say_ready(const struct daemon *daemon)
+/* What is wrong has been logged. */
+static bool use_settings(struct service *service, struct settings *settings)
 {
-    for (size_t i = 0; i < daemon->listeners.count; i++) {
-        const struct listener *listener = &daemon->listeners.items[i];
-        const struct prefix_settings *prefix = &daemon->settings->prefixes[listener->prefix];
+    struct problems problems = {0};
+    bool is_used = service_use(service, settings, &problems);
+    log_problems(&problems);
+    if (!is_used) {
+        settings_let_go(settings);
+    }
+    return is_used;
+}
+
+static void say_ready(const struct service *service)
+{
+    for (size_t i = 0; i < service->listeners.count; i++) {
+        const struct listener *listener = &service->listeners.items[i];
+        const struct prefix_settings *prefix = settings_prefix(service->settings, listener->prefix);
         char server[256];
         log_notice("%s: listening on %s for %s db %lld", prefix->name, listener->address,
                    fr_url_show(&prefix->server, server, sizeof server),
                    (long long)prefix->server.db);
     }
-    log_notice("flaskredisd " FLASKREDIS_VERSION " is ready, %d worker%s", daemon->worker_count,
-               daemon->worker_count == 1 ? "" : "s");
+    log_notice("flaskredisd " FLASKREDIS_VERSION " is ready, %d worker%s", service->worker_count,
+               service->worker_count == 1 ? "" : "s");
 }
 
-static void end_workers(struct daemon *daemon)
+static void end_workers(struct service *service)
 {
-    for (int i = 0; i < daemon->worker_count; i++) {
-        worker_end(&daemon->workers[i]);
+    for (int i = 0; i < service->worker_count; i++) {
+        worker_end(&service->workers[i]);
     }
-    for (int i = 0; i < daemon->worker_count; i++) {
-        pthread_join(daemon->workers[i].thread, NULL);
+    for (int i = 0; i < service->worker_count; i++) {
+        pthread_join(service->workers[i].thread, NULL);
     }
     /* messages that crossed with the end: they may still go from worker to worker */
     for (bool has_run = true; has_run;) {
         has_run = false;
-        for (int i = 0; i < daemon->worker_count; i++) {
-            has_run = mailbox_run(daemon->workers[i].mailbox) || has_run;
+        for (int i = 0; i < service->worker_count; i++) {
+            has_run = mailbox_run(service->workers[i].mailbox) || has_run;
         }
     }
-    for (int i = 0; i < daemon->worker_count; i++) {
-        worker_finish(&daemon->workers[i]);
+    for (int i = 0; i < service->worker_count; i++) {
+        worker_finish(&service->workers[i]);
     }
     mock_hosts_finish();
 }
 
-static int serve(struct daemon *daemon)
+static int serve(struct service *service, struct settings *settings)
 {
-    raise_descriptor_limit(&daemon->settings->daemon);
-    make_house(daemon);
-    end_fd = daemon->end_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    daemon->base = event_base_new();
-    if (end_fd < 0 || daemon->base == NULL) {
+    raise_descriptor_limit(&settings->daemon);
+    make_house(service, &settings->daemon);
+    end_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    service->base = event_base_new();
+    if (end_fd < 0 || service->base == NULL) {
         log_error("cannot start: %s", strerror(errno));
+        settings_let_go(settings);
         return EXIT_FAILURE;
     }
-    if (!listeners_open(&daemon->listeners, daemon->settings)) {
+    if (!make_workers(service)) {
+        settings_let_go(settings);
         return EXIT_FAILURE;
     }
-    if (!start_workers(daemon)) {
-        listeners_close(&daemon->listeners);
+    if (!use_settings(service, settings) || !start_workers(service)) {
+        listeners_close(&service->listeners);
         return EXIT_FAILURE;
     }
-    say_ready(daemon);
-    serve_signals(daemon);
-    end_workers(daemon);
-    listeners_close(&daemon->listeners);
+    say_ready(service);
+    serve_signals(service);
+    end_workers(service);
     return EXIT_SUCCESS;
 }
 
-static void free_daemon(struct daemon *daemon)
+static void free_service(struct service *service)
 {
-    if (daemon->base != NULL) {
-        event_base_free(daemon->base);
+    if (service->base != NULL) {
+        event_base_free(service->base);
     }
-    close(daemon->end_fd);
-    for (size_t i = 0; daemon->prefixes != NULL && i < daemon->settings->prefix_count; i++) {
-        audience_finish(&daemon->prefixes[i].audience);
+    if (end_fd >= 0) {
+        close(end_fd);
     }
-    free(daemon->workers);
-    free(daemon->prefixes);
-    free(daemon->house.mailboxes);
-    settings_free(daemon->settings);
+    service_finish(service);
+    free(service->workers);
+    free(service->house.mailboxes);
     libevent_global_shutdown();
 }
 
 int main(int argc, char **argv)
 {
     struct arguments arguments = {0};
-    struct daemon daemon = {.end_fd = -1};
+    struct service service = {0};
     read_arguments(argc, argv, &arguments);
     log_open();
     block_signals(); /* what comes from now on is dealt with once all stands */
     memory_for_libevent();
     session_set_router(router_route);
-    daemon.config = arguments.config;
-    daemon.settings = load(arguments.config);
-    if (daemon.settings == NULL) {
+    service.config = arguments.config;
+    struct settings *settings = load(&service);
+    if (settings == NULL) {
         return EXIT_FAILURE;
     }
     if (arguments.only_checks) {
         printf("configuration: fine\n");
-        settings_free(daemon.settings);
+        settings_let_go(settings);
         return EXIT_SUCCESS;
     }
-    int status = serve(&daemon);
-    free_daemon(&daemon);
+    int status = serve(&service, settings);
+    free_service(&service);
     if (status == EXIT_SUCCESS) {
         log_notice("ended");
     }

@@ -1,5 +1,12 @@
 /* The connections of one prefix in one worker: its shared lanes and its leases. What several
- * workers must agree on is in struct prefix. */
+ * workers must agree on is in struct prefix.
+ *
+ *             pool_init                    sessions_leave                       none is left
+ *   (nothing) ---------> serving, settings ---------------> is_leaving: ends ----------------->
+ * freed may change        no longer served  what was begun
+ *
+ * A prefix whose URL changes is another one from then on: a new pool takes the place of the old,
+ * and its clients. */
 #ifndef POOL_H
 #define POOL_H
 
@@ -8,6 +15,7 @@
 #include <sys/queue.h>
 
 #include <event2/event_struct.h>
+#include <uthash.h>
 
 #include "common/command.h"
 #include "daemon/audience.h"
@@ -36,10 +44,12 @@ struct house {
     _Atomic int draining; /* workers that take nobody in any more */
 };
 
-/* What the workers of one prefix share. */
+/* What the workers of one prefix share. Freed by the last who refers to it. */
 struct prefix {
     struct house *house;
-    int index; /* among the prefixes */
+    uint64_t serial;         /* by which mails find its pools; never used again */
+    _Atomic int users;       /* its pools, and the main thread while it serves */
+    _Atomic int64_t clients; /* sessions, and those that have been promised a place */
     struct quota quotas[QUOTA_KINDS];
     struct audience audience;
 };
@@ -48,7 +58,14 @@ TAILQ_HEAD(lease_list, lease);
 TAILQ_HEAD(lease_waiter_list, lease_waiter);
 TAILQ_HEAD(session_list, session);
 
+/* A worker's pools: the receiver of all mails to it. */
+struct pool_table {
+    struct house *house;
+    struct pool *pools; /* hash by serial */
+};
+
 struct pool {
+    UT_hash_handle hh; /* of the table */
     struct upstream_context context;
     struct prefix *prefix;
     int worker;                    /* number of the worker it belongs to */
@@ -64,17 +81,45 @@ struct pool {
     struct identity *identities;
     bool is_denied[FR_CMD_COUNT];       /* by table and settings */
     void (*on_tick)(struct pool *pool); /* once a second, for the floor above */
+    struct reply_sink unblocker;        /* of CLIENT UNBLOCK for clients that have to leave */
     struct session_list sessions;
+    uint64_t session_count; /* with those that have ended and wait for what they are owed */
+    bool is_leaving;        /* nobody is taken in any more */
+    struct pool *successor; /* while leaving: where its clients go on; NULL: they are closed */
+    uint64_t leave_by_ms;   /* what is left then is closed */
     struct event tick;
+    struct loop_task bury;
 };
 
+/* Make what workers of a prefix share; the caller refers to it. */
+struct prefix *prefix_create(struct house *house);
+struct prefix *prefix_hold(struct prefix *prefix);
+
+/* From any thread. NULL is fine. */
+void prefix_release(struct prefix *prefix);
+
+/* The pool of this serial, or NULL: it is not there any more. */
+struct pool *pool_table_find(const struct pool_table *table, uint64_t serial);
+
+/* Make a pool on the caller's memory. Prefix and settings must last as long. */
 void pool_init(struct pool *pool, struct loop *loop, struct prefix *prefix, int worker,
                const struct prefix_settings *settings, void (*on_tick)(struct pool *pool));
 
 /* Close all connections. No session may be left. */
 void pool_finish(struct pool *pool);
 
-/* Use other settings from now on; the old ones are not looked at any more. */
+/* The same for one in the table, which refers to prefix and settings itself, and is freed when the
+ * turn ends. */
+struct pool *pool_create(struct pool_table *table, struct loop *loop, struct prefix *prefix,
+                         int worker, const struct prefix_settings *settings,
+                         void (*on_tick)(struct pool *pool));
+void pool_destroy(struct pool_table *table, struct pool *pool);
+
+/* Do what is done once a second, now that there is something to be done. */
+void pool_tick_soon(struct pool *pool);
+
+/* Have one in the table use other settings of the same server from now on; the old ones are not
+ * referred to any more. */
 void pool_use_settings(struct pool *pool, const struct prefix_settings *settings);
 
 #endif

@@ -23,6 +23,8 @@
 
 /* In the place of a connection's number: what was written waits for the next connection. */
 #define WRITTEN_ON_NEXT UINT64_MAX
+/* The same: no connection that there will be. */
+#define WRITTEN_ELSEWHERE (UINT64_MAX - 1)
 
 /* With a wrong number of words it is an error, wherever it runs. */
 static bool is_wait(const struct call *call)
@@ -124,6 +126,14 @@ void replication_note_offset(struct session *session, const struct fr_reply *rep
         session->written_on = session->lease->upstream->connection;
         session->has_moved = false;
         session->written_sight = context_of(session)->sight;
+    }
+}
+
+void replication_forget_server(struct session *session)
+{
+    if (session->written_on != 0) {
+        session->written_on = WRITTEN_ELSEWHERE;
+        session->written_sight = ~context_of(session)->sight;
     }
 }
 

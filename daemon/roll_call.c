@@ -23,13 +23,16 @@ static void send_on(struct roll_call *roll, struct house *house)
 static void on_arrival(struct mail *mail, void *receiver)
 {
     struct roll_call *roll = (struct roll_call *)mail;
-    struct pool *pool = &((struct pool *)receiver)[roll->prefix];
-    struct house *house = pool->prefix->house;
+    const struct pool_table *table = receiver;
+    struct pool *pool = pool_table_find(table, roll->prefix);
+    struct house *house = table->house;
     if (roll->next >= house->worker_count) {
         roll->finish(roll);
         return;
     }
-    visit_sessions(roll, pool);
+    if (pool != NULL) {
+        visit_sessions(roll, pool);
+    }
     roll->next++;
     send_on(roll, house);
 }
@@ -40,7 +43,7 @@ void roll_call_start(struct roll_call *roll, struct session *asker)
     roll->mail.run = on_arrival;
     roll->asker = asker;
     roll->is_silent = session_is_silent(asker);
-    roll->prefix = pool->prefix->index;
+    roll->prefix = pool->prefix->serial;
     roll->origin = pool->worker;
     roll->next = 0;
     session_begin_answer(asker);

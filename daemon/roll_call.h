@@ -11,10 +11,10 @@
 struct roll_call {
     struct mail mail;
     struct session *asker;
-    bool is_silent; /* whether the asker wants no answer */
-    int prefix;
-    int origin; /* the asker's worker */
-    int next;   /* the worker to be visited */
+    bool is_silent;  /* whether the asker wants no answer */
+    uint64_t prefix; /* its serial */
+    int origin;      /* the asker's worker */
+    int next;        /* the worker to be visited */
     /* In the worker of the session. It may close it. */
     void (*visit)(struct roll_call *roll, struct session *session);
     /* In the asker's worker, when all have been visited: answers with session_finish_answer, or

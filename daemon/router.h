@@ -86,6 +86,8 @@ enum routed replication_route(struct session *session, const struct call *call);
 void replication_note_sent(struct session *session, const struct upstream *upstream,
                            const struct fr_command *command);
 void replication_note_reply(struct session *session);
+/* The session speaks with another server now, which knows nothing of what it wrote before. */
+void replication_forget_server(struct session *session);
 void replication_note_offset(struct session *session, const struct fr_reply *reply);
 
 /* Whether WAIT or WAITAOF asks for anybody but the server itself, which never needs waiting. */

@@ -76,6 +76,22 @@ static void note_addresses(struct session *session, int fd)
 /* -------------------------------------------------------------------------------- beginning and
  * end */
 
+void session_enter_pool(struct session *session, struct pool *pool)
+{
+    session->pool = pool;
+    pool->session_count++;
+    atomic_fetch_add(&pool->prefix->clients, 1);
+}
+
+void session_leave_pool(struct session *session)
+{
+    session->pool->session_count--;
+    atomic_fetch_sub(&session->pool->prefix->clients, 1);
+    if (session->pool->is_leaving && session->pool->session_count == 0) {
+        pool_tick_soon(session->pool);
+    }
+}
+
 static void bury(struct loop_task *task)
 {
     struct session *session = container_of(task, struct session, bury);
@@ -94,10 +110,11 @@ static void bury(struct loop_task *task)
     free(session->asked_about);
     free(session->in);
     identity_release(&session->pool->identities, session->identity);
+    session_leave_pool(session);
     free(session);
 }
 
-static const struct identity *first_identity(struct pool *pool)
+const struct identity *session_first_identity(struct pool *pool)
 {
     if (pool->context.settings->auth == AUTH_PASSTHROUGH) {
         return identity_intern(&pool->identities, NULL, NULL);
@@ -109,13 +126,14 @@ static const struct identity *first_identity(struct pool *pool)
 void session_forget_state(struct session *session)
 {
     const struct prefix_settings *settings = session->pool->context.settings;
-    const struct identity *identity = first_identity(session->pool);
+    const struct identity *identity = session_first_identity(session->pool);
     session_leave_hub(session);
     session_change_route(session, settings->server.db, 2, identity);
     identity_release(&session->pool->identities, identity);
     session_set_text(&session->user, NULL, 0);
     session_set_text(&session->name, NULL, 0);
     session->is_authenticated = settings->auth != AUTH_CHECK;
+    session->has_selected = false;
     session->is_no_evict = false;
     session->reply_mode = REPLY_ON;
     session->skips_this = false;
@@ -149,7 +167,7 @@ void session_create(struct pool *pool, int fd)
         return;
     }
     struct session *session = memory_zeroed(sizeof *session);
-    session->pool = pool;
+    session_enter_pool(session, pool);
     session->sink.ops = &session_sink_ops;
     session->id = atomic_fetch_add(&house->next_id, 1);
     session->created_ms = session->last_input_ms = loop_now_ms();
@@ -267,6 +285,9 @@ void session_settle(struct session *session)
                session->stream == STREAM_NONE) {
         session_end_lease(session);
     }
+    if (session->pool->is_leaving) {
+        session_follow(session);
+    }
     session_resume(session, STOP_REPLIES);
     session_check_end(session);
 }
@@ -359,7 +380,7 @@ void sessions_shed(struct pool *pool)
 
 void session_retire(struct session *session)
 {
-    static const char not_run[] = "-POOLDOWN the daemon ends; not sent\r\n";
+    static const char not_run[] = "-POOLDOWN the connection is being ended; not sent\r\n";
     if (session_is_tunnel(session)) {
         session_close(session, "the daemon takes no more");
         return;

@@ -36,7 +36,9 @@ enum session_stop {
     STOP_ROOM = 8,    /* the server does not read its requests */
     STOP_COUNT = 16,  /* "outstanding_max" */
     STOP_TURN = 32,   /* others come first */
-    STOP_END = 64     /* nothing more will be read */
+    STOP_END = 64,    /* nothing more will be read */
+    STOP_MOVE =
+        128 /* what is outstanding ends in a pool that is left, and the rest is for another */
 };
 
 enum session_reply_mode {
@@ -113,6 +115,7 @@ struct session {
     char *lib_version;
     bool is_authenticated;
     bool is_no_evict;
+    bool has_selected; /* the database is the client's choice, not the URL's */
     enum session_reply_mode reply_mode;
     bool skips_this; /* CLIENT REPLY SKIP came just before */
     bool skips_next;
@@ -226,6 +229,23 @@ void session_close_when_written(struct session *session);
 
 /* The time limits of all sessions of a pool, looked at now and then. */
 void sessions_check_limits(struct pool *pool);
+
+/* Have the pool use other settings of the same server. Clients who were let in by rules that have
+ * changed are retired: all of them when "auth" has, those whose name is not in "users" any more. */
+void sessions_use_settings(struct pool *pool, const struct prefix_settings *settings);
+
+/* The pool is not served any more. With a successor, the server its clients speak with from now on
+ * is another one; else they are retired. See session_move.c. */
+void sessions_leave(struct pool_table *table, struct pool *pool, struct pool *successor,
+                    int64_t leave_ms);
+
+/* Whether a pool that is left has no session any more, not even a dead one. What has had its time
+ * is closed. */
+bool sessions_have_left(struct pool *pool);
+
+/* Have the session be of another pool of its worker. Nothing may be outstanding, nor be waited for.
+ */
+void session_move(struct session *session, struct pool *to);
 
 /* End the session at the border of a request, by our own will: what the client has sent is carried
  * out and answered, what it sends from now on fails at its side (on a Unix socket), and then the

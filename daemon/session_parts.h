@@ -10,6 +10,17 @@ void session_settle(struct session *session);
 /* session.c: the client is given up, but replies may still come. */
 void session_check_end(struct session *session);
 
+/* session_move.c: the session's pool is being left, and nothing is outstanding any more. */
+void session_follow(struct session *session);
+
+/* session.c: the session is counted as one of the pool's, or not any more, as which it stays in
+ * memory until it is freed. */
+void session_enter_pool(struct session *session, struct pool *pool);
+void session_leave_pool(struct session *session);
+
+/* session.c: the identity a client of the pool begins with. The caller releases it. */
+const struct identity *session_first_identity(struct pool *pool);
+
 /* session_input.c */
 void session_on_readable(evutil_socket_t fd, short what, void *arg);
 void session_on_resume(struct loop_task *task);

@@ -60,6 +60,7 @@ bool session_is_quiet(struct session *session)
 static void change_db(struct session *session, int64_t db)
 {
     session_change_route(session, db, session->proto, session->identity);
+    session->has_selected = true;
 }
 
 static void note_answer(struct session *session, const char *reply, size_t len)

@@ -485,6 +485,15 @@ static void load_all(struct load *load)
     }
 }
 
+/* From now on they stay where they are. */
+static void own_prefixes(struct settings *settings)
+{
+    atomic_store(&settings->holders, 1);
+    for (size_t i = 0; i < settings->prefix_count; i++) {
+        settings->prefixes[i].of = settings;
+    }
+}
+
 struct settings *settings_load(const char *path, char *const environment[],
                                struct problems *problems)
 {
@@ -500,6 +509,7 @@ struct settings *settings_load(const char *path, char *const environment[],
         settings_free(load.settings);
         return NULL;
     }
+    own_prefixes(load.settings);
     return load.settings;
 }
 
@@ -527,6 +537,28 @@ void settings_free(struct settings *settings)
     free(settings->prefixes);
     free_values(&daemon_table, &settings->daemon);
     free(settings);
+}
+
+const struct prefix_settings *settings_hold(const struct prefix_settings *prefix)
+{
+    if (prefix) {
+        atomic_fetch_add(&prefix->of->holders, 1);
+    }
+    return prefix;
+}
+
+void settings_release(const struct prefix_settings *prefix)
+{
+    if (prefix) {
+        settings_let_go(prefix->of);
+    }
+}
+
+void settings_let_go(struct settings *settings)
+{
+    if (settings && atomic_fetch_sub(&settings->holders, 1) == 1) {
+        settings_free(settings);
+    }
 }
 
 const struct prefix_settings *settings_prefix(const struct settings *settings, const char *name)

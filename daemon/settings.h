@@ -6,6 +6,7 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -88,7 +89,10 @@ struct user_entry {
     char *password;
 };
 
+struct settings;
+
 struct prefix_settings {
+    struct settings *of;  /* what it is a part of, and lives with */
     char *name;           /* upper case, as in the file: CACHE */
     struct fr_url server; /* from url, which keeps neither user nor password */
     struct tcp_listen tcp;
@@ -102,6 +106,7 @@ struct prefix_settings {
 };
 
 struct settings {
+    _Atomic int holders; /* who refer to them; settings_release by the last frees them */
     struct daemon_settings daemon;
     struct prefix_settings *prefixes; /* as in the file, then by the environment's names */
     size_t prefix_count;
@@ -116,20 +121,39 @@ struct problems {
 
 void problems_finish(struct problems *problems);
 
+/* Add a line of somebody else's. */
+void problems_note(struct problems *problems, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Read path (NULL: no file) and environment (NULL-terminated NAME=VALUE strings: PREFIX_URL,
  * FLASKREDIS_RUNTIME_DIR). Returns settings that the caller frees with settings_free, or NULL with
  * every problem added to problems, which the caller finishes. */
 struct settings *settings_load(const char *path, char *const environment[],
                                struct problems *problems);
 
-/* Wipe the passwords and free. NULL is fine. */
+/* Wipe the passwords and free, whoever refers to them. NULL is fine. */
 void settings_free(struct settings *settings);
+
+/* Refer to the settings that these are part of, so that they last; and no more. From any thread,
+ * and NULL is fine. Whoever loaded them refers to them already, and gives that up with
+ * settings_let_go. */
+const struct prefix_settings *settings_hold(const struct prefix_settings *prefix);
+void settings_release(const struct prefix_settings *prefix);
+void settings_let_go(struct settings *settings);
 
 /* The settings of this prefix, or NULL. */
 const struct prefix_settings *settings_prefix(const struct settings *settings, const char *name);
 
+/* Whether both are the same server, in the same database and as the same user. */
+bool settings_same_server(const struct prefix_settings *one, const struct prefix_settings *other);
+
+/* Add a line for each change from one to the other: settings with both values, prefixes that came
+ * or went. No secret is in any. */
+void settings_tell_changes(const struct settings *running, const struct settings *fresh,
+                           struct problems *lines);
+
 /* Say which settings differ between the two although they are not reloadable, as problems (a line
- * each, "takes effect at the next start"). Prefixes that came or went count. */
+ * each, "changed, which needs a restart"). */
 void settings_compare(const struct settings *running, const struct settings *fresh,
                       struct problems *problems);
 

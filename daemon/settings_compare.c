@@ -1,6 +1,7 @@
-/* What a reload cannot change: the rows of two configurations side by side. */
+/* Two configurations side by side: what a reload cannot change, and what it changes. */
 #include "daemon/settings.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/settings_parts.h"
@@ -30,45 +31,29 @@ static bool users_are_same(const struct prefix_settings *one, const struct prefi
     return same;
 }
 
-static void say(struct problems *problems, const char *section, const char *setting,
-                const char *what)
+static bool secrets_are_same(const struct fr_url *one, const struct fr_url *other)
 {
-    const struct place place = {.section = section, .setting = setting};
-    (void)problems_add(problems, &place, "%s: takes effect at the next start", what);
+    return texts_are_same(one->user, other->user) && texts_are_same(one->password, other->password);
 }
+
+bool settings_same_server(const struct prefix_settings *one, const struct prefix_settings *other)
+{
+    return servers_are_same(&one->server, &other->server);
+}
+
+/* ---------------------------------------------------------------------- what a reload cannot
+ * change
+ */
 
 static void compare_rows(const struct setting_table *table, const char *section, const void *one,
                          const void *other, struct problems *problems)
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct setting_row *row = &table->rows[i];
+        const struct place place = {.section = section, .setting = row->name};
         if (!row->reloadable &&
             !value_is_same(row, row_value_const(row, one), row_value_const(row, other))) {
-            say(problems, section, row->name, "changed");
-        }
-    }
-}
-
-/* "url" and "users" no longer hold their secrets, so the rows alone would miss a changed password.
- */
-static void compare_secrets(const struct prefix_settings *one, const struct prefix_settings *other,
-                            struct problems *problems)
-{
-    if (!servers_are_same(&one->server, &other->server) && strcmp(one->url, other->url) == 0) {
-        say(problems, one->name, "url", "changed");
-    }
-    if (!users_are_same(one, other)) {
-        say(problems, one->name, "users", "changed");
-    }
-}
-
-/* Say what became of the prefixes of one that other has not. */
-static void compare_presence(const struct settings *one, const struct settings *other,
-                             const char *what, struct problems *problems)
-{
-    for (size_t i = 0; i < one->prefix_count; i++) {
-        if (!settings_prefix(other, one->prefixes[i].name)) {
-            say(problems, one->prefixes[i].name, NULL, what);
+            (void)problems_add(problems, &place, "changed, which needs a restart");
         }
     }
 }
@@ -82,9 +67,84 @@ void settings_compare(const struct settings *running, const struct settings *fre
         const struct prefix_settings *other = settings_prefix(fresh, one->name);
         if (other) {
             compare_rows(&prefix_table, one->name, one, other, problems);
-            compare_secrets(one, other, problems);
         }
     }
-    compare_presence(running, fresh, "removed", problems);
-    compare_presence(fresh, running, "added", problems);
+}
+
+/* -------------------------------------------------------------------------------- what it changes
+ */
+
+static void tell_row(const char *section, const struct setting_row *row, const void *one,
+                     const void *other, struct problems *lines)
+{
+    char *before = value_text(row, one);
+    char *after = value_text(row, other);
+    const struct place place = {.section = section, .setting = row->name};
+    (void)problems_add(lines, &place, "%s -> %s", before[0] ? before : "(empty)",
+                       after[0] ? after : "(empty)");
+    free(before);
+    free(after);
+}
+
+static void tell_rows(const struct setting_table *table, const char *section, const void *one,
+                      const void *other, struct problems *lines)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct setting_row *row = &table->rows[i];
+        const void *before = row_value_const(row, one), *after = row_value_const(row, other);
+        if (!value_is_same(row, before, after)) {
+            tell_row(section, row, before, after, lines);
+        }
+    }
+}
+
+/* "url" and "users" no longer hold their secrets, nor does "url" the database: the rows alone would
+ * miss them. */
+static void tell_hidden(const struct prefix_settings *one, const struct prefix_settings *other,
+                        struct problems *lines)
+{
+    const struct place url = {.section = one->name, .setting = "url"};
+    const struct place users = {.section = one->name, .setting = "users"};
+    if (one->server.db != other->server.db) {
+        (void)problems_add(lines, &url, "database %lld -> %lld", (long long)one->server.db,
+                           (long long)other->server.db);
+    }
+    if (!secrets_are_same(&one->server, &other->server)) {
+        (void)problems_add(lines, &url, "user or password changed");
+    }
+    if (!texts_are_same(one->server.client_name, other->server.client_name)) {
+        (void)problems_add(lines, &url, "client_name changed");
+    }
+    if (!users_are_same(one, other)) {
+        (void)problems_add(lines, &users, "changed (%zu -> %zu)", one->user_count,
+                           other->user_count);
+    }
+}
+
+/* Tell of the prefixes of one that other has not. */
+static void tell_presence(const struct settings *one, const struct settings *other,
+                          const char *what, struct problems *lines)
+{
+    for (size_t i = 0; i < one->prefix_count; i++) {
+        const struct place place = {.section = one->prefixes[i].name};
+        if (!settings_prefix(other, one->prefixes[i].name)) {
+            (void)problems_add(lines, &place, "%s (%s)", what, one->prefixes[i].url);
+        }
+    }
+}
+
+void settings_tell_changes(const struct settings *running, const struct settings *fresh,
+                           struct problems *lines)
+{
+    tell_rows(&daemon_table, DAEMON_SECTION, &running->daemon, &fresh->daemon, lines);
+    tell_presence(running, fresh, "removed", lines);
+    tell_presence(fresh, running, "added", lines);
+    for (size_t i = 0; i < running->prefix_count; i++) {
+        const struct prefix_settings *one = &running->prefixes[i];
+        const struct prefix_settings *other = settings_prefix(fresh, one->name);
+        if (other) {
+            tell_rows(&prefix_table, one->name, one, other, lines);
+            tell_hidden(one, other, lines);
+        }
+    }
 }

@@ -91,6 +91,9 @@ void value_finish(const struct setting_row *row, void *value);
 
 bool value_is_same(const struct setting_row *row, const void *one, const void *other);
 
+/* The value as it would be written in the file; the caller frees it. */
+char *value_text(const struct setting_row *row, const void *value);
+
 /* Check a number that did not come as text against the row's range. Returns as value_read. */
 bool value_in_range(const struct setting_row *row, int64_t value, char *why, size_t why_cap);
 

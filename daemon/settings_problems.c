@@ -68,6 +68,16 @@ bool problems_add(struct problems *problems, const struct place *place, const ch
     return keep_problem(problems, line);
 }
 
+void problems_note(struct problems *problems, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    (void)problems_add(problems, &(struct place){0}, "%s", line);
+}
+
 void problems_finish(struct problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++) {

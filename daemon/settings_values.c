@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/memory.h"
+
 static const struct setting_row daemon_rows[] = {
 #define DAEMON_SETTING(type_, name_, default_, least_, most_, reloadable_, help_)                  \
     {.name = #name_,                                                                               \
@@ -473,4 +475,46 @@ bool value_is_same(const struct setting_row *row, const void *one, const void *o
         return lists_are_same(one, other);
     }
     return memcmp(one, other, types[row->type].size) == 0;
+}
+
+/* Showing. */
+
+static char *list_text(const struct word_list *list)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        len += strlen(list->items[i]) + 2;
+    }
+    char *text = memory_zeroed(len + 1);
+    char *at = text;
+    for (size_t i = 0; i < list->count; i++) {
+        at = stpcpy(at, i == 0 ? "" : ", ");
+        at = stpcpy(at, list->items[i]);
+    }
+    return text;
+}
+
+char *value_text(const struct setting_row *row, const void *value)
+{
+    char text[32] = "";
+    unsigned word = 0;
+    switch (row->type) {
+    case VALUE_TEXT:
+        return memory_text(*(char *const *)value, strlen(*(char *const *)value));
+    case VALUE_LIST:
+        return list_text(value);
+    case VALUE_INT:
+    case VALUE_MS:
+    case VALUE_SIZE:
+    case VALUE_MODE:
+        show_number(row->type, *(const int64_t *)value, text, sizeof text);
+        return memory_text(text, strlen(text));
+    case VALUE_BOOL:
+        word = *(const bool *)value;
+        break;
+    default:
+        memcpy(&word, value, sizeof word);
+        break;
+    }
+    return memory_text(types[row->type].words[word], strlen(types[row->type].words[word]));
 }

@@ -10,6 +10,8 @@
 
 #include <event2/event.h>
 
+#include "daemon/container.h"
+#include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/session.h"
@@ -20,11 +22,12 @@
 #define PAUSE_MS 100
 #define DRAIN_CHECK_MS 10
 
-/* A listener as one worker sees it. */
+/* A socket that accepts, as one worker sees it. */
 struct entrance {
+    LIST_ENTRY(entrance) link;
     struct worker *worker;
     struct pool *pool;
-    const char *address;
+    char *address;
     struct event event;
 };
 
@@ -33,11 +36,13 @@ struct entrance {
 
 static void set_accepting(struct worker *worker, bool is_wanted)
 {
-    for (size_t i = 0; i < worker->entrance_count; i++) {
+    struct entrance *entrance;
+    LIST_FOREACH(entrance, &worker->entrances, link)
+    {
         if (is_wanted) {
-            event_add(&worker->entrances[i].event, NULL);
+            event_add(&entrance->event, NULL);
         } else {
-            event_del(&worker->entrances[i].event);
+            event_del(&entrance->event);
         }
     }
 }
@@ -97,33 +102,35 @@ static void on_client(evutil_socket_t fd, short what, void *arg)
 
 /* Who connected to a listener that goes may have sent something already. As many as the queue of
  * one can hold: TCP goes on letting people in. */
-static void accept_the_rest(struct worker *worker)
+static void accept_the_rest(struct entrance *entrance)
 {
-    for (size_t i = 0; i < worker->entrance_count; i++) {
-        struct entrance *entrance = &worker->entrances[i];
-        int fd = event_get_fd(&entrance->event);
-        for (int left = LISTENER_BACKLOG; left > 0; left--) {
-            if (accept_one(entrance, fd) != ACCEPTED) {
-                break;
-            }
+    int fd = event_get_fd(&entrance->event);
+    for (int left = LISTENER_BACKLOG; left > 0; left--) {
+        if (accept_one(entrance, fd) != ACCEPTED) {
+            break;
         }
     }
 }
 
-static void make_entrances(struct worker *worker, const struct listeners *listeners)
+static void open_entrance(struct worker *worker, int fd, const char *address)
 {
-    worker->entrances = memory_zeroed(listeners->count * sizeof *worker->entrances);
-    worker->entrance_count = listeners->count;
-    for (size_t i = 0; i < listeners->count; i++) {
-        const struct listener *listener = &listeners->items[i];
-        struct entrance *entrance = &worker->entrances[i];
-        entrance->worker = worker;
-        entrance->pool = &worker->pools[listener->prefix];
-        entrance->address = listener->address;
-        event_assign(&entrance->event, worker->loop.base, listener->fd, EV_READ | EV_PERSIST,
-                     on_client, entrance);
+    struct entrance *entrance = memory_zeroed(sizeof *entrance);
+    entrance->worker = worker;
+    entrance->address = memory_text(address, strlen(address));
+    event_assign(&entrance->event, worker->loop.base, fd, EV_READ | EV_PERSIST, on_client,
+                 entrance);
+    if (!worker->is_draining) {
         event_add(&entrance->event, NULL);
     }
+    LIST_INSERT_HEAD(&worker->entrances, entrance, link);
+}
+
+static void close_entrance(struct entrance *entrance)
+{
+    LIST_REMOVE(entrance, link);
+    event_del(&entrance->event);
+    free(entrance->address);
+    free(entrance);
 }
 
 /* ---------------------------------------------------------------------------------------- draining
@@ -131,9 +138,12 @@ static void make_entrances(struct worker *worker, const struct listeners *listen
 
 static void close_sessions(struct worker *worker)
 {
-    for (size_t i = 0; i < worker->pool_count; i++) {
+    struct pool *pool;
+    struct pool *next;
+    HASH_ITER(hh, worker->table.pools, pool, next)
+    {
         struct session *session;
-        while ((session = TAILQ_FIRST(&worker->pools[i].sessions)) != NULL) {
+        while ((session = TAILQ_FIRST(&pool->sessions)) != NULL) {
             session_close(session, "the daemon ends");
         }
     }
@@ -143,7 +153,7 @@ static void on_drain_check(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *worker = arg;
     (void)fd, (void)what;
-    struct house *house = worker->pools[0].prefix->house;
+    struct house *house = worker->table.house;
     /* not before all have none left, nor can get any: letters between workers must still go round
      */
     if (atomic_load(&house->draining) == house->worker_count && atomic_load(&house->clients) == 0) {
@@ -166,11 +176,18 @@ static void drain(struct mail *mail, void *receiver)
     free(mail);
     worker->is_draining = true;
     set_accepting(worker, false);
-    accept_the_rest(worker);
-    for (size_t i = 0; i < worker->pool_count; i++) {
-        sessions_retire(&worker->pools[i]);
+    struct entrance *entrance;
+    LIST_FOREACH(entrance, &worker->entrances, link)
+    {
+        accept_the_rest(entrance);
     }
-    atomic_fetch_add(&worker->pools[0].prefix->house->draining, 1);
+    struct pool *pool;
+    struct pool *next;
+    HASH_ITER(hh, worker->table.pools, pool, next)
+    {
+        sessions_retire(pool);
+    }
+    atomic_fetch_add(&worker->table.house->draining, 1);
     event_add(&worker->drain_check, &interval);
 }
 
@@ -200,74 +217,152 @@ void worker_end(struct worker *worker)
     give_order(worker, end);
 }
 
-/* ---------------------------------------------------------------------------------------- settings
+/* ------------------------------------------------------------------------------------------ layout
  */
 
-/* Goes from worker to worker. */
-struct change {
+/* Once a second. */
+static void on_pool_tick(struct pool *pool)
+{
+    struct worker *worker = container_of(pool->context.loop, struct worker, loop);
+    sessions_check_limits(pool);
+    if (pool->is_leaving && sessions_have_left(pool)) {
+        pool_destroy(&worker->table, pool);
+    }
+}
+
+static void take_pool(struct worker *worker, const struct layout_pool *wanted)
+{
+    struct pool *pool = pool_table_find(&worker->table, wanted->prefix->serial);
+    if (pool == NULL) {
+        pool_create(&worker->table, &worker->loop, wanted->prefix, worker->number, wanted->settings,
+                    on_pool_tick);
+    } else if (pool->context.settings != wanted->settings) {
+        sessions_use_settings(pool, wanted->settings);
+    }
+}
+
+/* Whether the layout has this pool; *successor is the one it has in its place, if any. */
+static bool is_wanted(struct worker *worker, const struct layout *layout, const struct pool *pool,
+                      struct pool **successor)
+{
+    *successor = NULL;
+    for (size_t i = 0; i < layout->pool_count; i++) {
+        const struct layout_pool *wanted = &layout->pools[i];
+        if (wanted->prefix == pool->prefix) {
+            return true;
+        }
+        if (wanted->replaces == pool->prefix) {
+            *successor = pool_table_find(&worker->table, wanted->prefix->serial);
+        }
+    }
+    return false;
+}
+
+static void leave_pools(struct worker *worker, const struct layout *layout)
+{
+    struct pool *pool;
+    struct pool *next;
+    struct pool *successor;
+    HASH_ITER(hh, worker->table.pools, pool, next)
+    {
+        if (!pool->is_leaving && !is_wanted(worker, layout, pool, &successor)) {
+            sessions_leave(&worker->table, pool, successor, layout->leave_ms);
+        }
+    }
+}
+
+static const struct layout_door *find_door(const struct layout *layout, int fd)
+{
+    for (size_t i = 0; i < layout->door_count; i++) {
+        if (layout->doors[i].fd == fd) {
+            return &layout->doors[i];
+        }
+    }
+    return NULL;
+}
+
+static struct entrance *find_entrance(const struct worker *worker, int fd)
+{
+    struct entrance *entrance;
+    LIST_FOREACH(entrance, &worker->entrances, link)
+    {
+        if (event_get_fd(&entrance->event) == fd) {
+            return entrance;
+        }
+    }
+    return NULL;
+}
+
+static void take_doors(struct worker *worker, const struct layout *layout)
+{
+    struct entrance *entrance;
+    struct entrance *next;
+    for (entrance = LIST_FIRST(&worker->entrances); entrance != NULL; entrance = next) {
+        next = LIST_NEXT(entrance, link);
+        if (find_door(layout, event_get_fd(&entrance->event)) == NULL) {
+            accept_the_rest(entrance); /* its pool is left next, and they with it */
+            close_entrance(entrance);
+        }
+    }
+    for (size_t i = 0; i < layout->door_count; i++) {
+        const struct layout_door *door = &layout->doors[i];
+        if (find_entrance(worker, door->fd) == NULL) {
+            open_entrance(worker, door->fd, door->address);
+        }
+        find_entrance(worker, door->fd)->pool =
+            pool_table_find(&worker->table, door->prefix->serial);
+    }
+}
+
+/* A layout on its way to a worker. */
+struct delivery {
     struct mail mail;
-    struct worker *workers;
-    int count;
-    int next;
-    const struct settings *settings;
-    void (*on_done)(void *arg);
-    void *arg;
+    struct worker *worker;
+    struct layout *layout;
 };
 
-static void on_change(struct mail *mail, void *receiver)
+/* New pools first: the others' clients may go there. */
+static void take(struct mail *mail, void *receiver)
 {
-    struct change *change = (struct change *)mail;
-    struct pool *pools = receiver;
-    for (size_t i = 0; i < change->settings->prefix_count; i++) {
-        const char *name = pools[i].context.settings->name;
-        pool_use_settings(&pools[i], settings_prefix(change->settings, name));
+    struct delivery *delivery = (struct delivery *)mail;
+    struct worker *worker = delivery->worker;
+    const struct layout *layout = delivery->layout;
+    (void)receiver;
+    for (size_t i = 0; i < layout->pool_count; i++) {
+        take_pool(worker, &layout->pools[i]);
     }
-    if (++change->next < change->count) {
-        mailbox_post(change->workers[change->next].mailbox, &change->mail);
-        return;
-    }
-    change->on_done(change->arg);
-    free(change);
+    take_doors(worker, layout);
+    leave_pools(worker, layout);
+    layout_release(delivery->layout);
+    free(delivery);
 }
 
-void workers_use_settings(struct worker *workers, int count, const struct settings *settings,
-                          void (*on_done)(void *arg), void *arg)
+void worker_serve(struct worker *worker, struct layout *layout)
 {
-    struct change *change = memory_zeroed(sizeof *change);
-    *change = (struct change){.mail.run = on_change,
-                              .workers = workers,
-                              .count = count,
-                              .settings = settings,
-                              .on_done = on_done,
-                              .arg = arg};
-    mailbox_post(workers[0].mailbox, &change->mail);
+    struct delivery *delivery = memory_alloc(sizeof *delivery);
+    *delivery =
+        (struct delivery){.mail.run = take, .worker = worker, .layout = layout_hold(layout)};
+    mailbox_post(worker->mailbox, &delivery->mail);
 }
 
-/* -------------------------------------------------------------------------------------- life,
- * thread */
+/* ------------------------------------------------------------------------------------ life, thread
+ */
 
-bool worker_init(struct worker *worker, int number, struct house *house, struct prefix *prefixes,
-                 const struct settings *settings, const struct listeners *listeners)
+bool worker_init(struct worker *worker, int number, struct house *house)
 {
-    *worker = (struct worker){.number = number, .mailbox = &house->mailboxes[number]};
+    *worker = (struct worker){
+        .number = number, .mailbox = &house->mailboxes[number], .table.house = house};
+    LIST_INIT(&worker->entrances);
     if (!loop_init(&worker->loop)) {
         return false;
     }
-    worker->pool_count = settings->prefix_count;
-    worker->pools = memory_zeroed(worker->pool_count * sizeof *worker->pools);
-    if (!mailbox_init(worker->mailbox, worker->pools)) {
-        free(worker->pools);
+    if (!mailbox_init(worker->mailbox, &worker->table)) {
         loop_finish(&worker->loop);
         return false;
     }
-    for (size_t i = 0; i < worker->pool_count; i++) {
-        pool_init(&worker->pools[i], &worker->loop, &prefixes[i], number, &settings->prefixes[i],
-                  sessions_check_limits);
-    }
     event_assign(&worker->pause, worker->loop.base, -1, 0, on_pause_over, worker);
     event_assign(&worker->drain_check, worker->loop.base, -1, EV_PERSIST, on_drain_check, worker);
-    make_entrances(worker, listeners);
-    mailbox_open(worker->mailbox, &worker->loop);
+    mailbox_open(worker->mailbox, worker->loop.base);
     return true;
 }
 
@@ -292,16 +387,21 @@ bool worker_start(struct worker *worker)
 
 void worker_finish(struct worker *worker)
 {
-    set_accepting(worker, false);
+    struct entrance *entrance;
+    struct pool *pool;
+    struct pool *next;
+    while ((entrance = LIST_FIRST(&worker->entrances)) != NULL) {
+        close_entrance(entrance);
+    }
     event_del(&worker->pause);
     event_del(&worker->drain_check);
     mailbox_close(worker->mailbox);
-    for (size_t i = 0; i < worker->pool_count; i++) {
-        pool_finish(&worker->pools[i]);
+    loop_run_tasks(&worker->loop); /* sessions that ended last */
+    HASH_ITER(hh, worker->table.pools, pool, next)
+    {
+        pool_destroy(&worker->table, pool);
     }
     loop_run_tasks(&worker->loop);
     loop_finish(&worker->loop);
     mailbox_finish(worker->mailbox);
-    free(worker->entrances);
-    free(worker->pools);
 }

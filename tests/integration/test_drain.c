@@ -161,7 +161,7 @@ static void a_command_that_waits_to_block_is_told_that_it_was_not_run(void)
     client_send(waiting, "BLPOP b 0");
     client_wait_consumed(waiting);
     daemon_ask_to_end(pooler);
-    EXPECT_ALL(waiting, "-POOLDOWN the daemon ends; not sent\r\n");
+    EXPECT_ALL(waiting, "-POOLDOWN the connection is being ended; not sent\r\n");
     EXPECT_ALL(blocked, "");
 }
 

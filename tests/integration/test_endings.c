@@ -335,16 +335,6 @@ static void a_subscriber_that_has_unsubscribed_goes_on_as_before(void)
 /* ------------------------------------------------------------ memory for a server that takes none
  */
 
-/* A wrapper's or a sanitizer's memory is not the daemon's; a sanitizer's shadow takes terabytes of
- * addresses. */
-static bool memory_is_ours(void)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pooler->process.pid);
-    long long pages = strtoll(file_text(path), NULL, 10);
-    return getenv("DAEMON_WRAPPER") == NULL && pages < (1LL << 40) / 4096;
-}
-
 enum {
     TEXT_LEN = 30000,
     FLOOD = 128 * MIB,
@@ -375,7 +365,7 @@ static void expect_bounded_flood(struct client *one, struct client *other)
     client_close(one);
     server_thaw(server);
     EXPECT_BETWEEN(sent, 1, FLOOD - 1);
-    EXPECT_BETWEEN(memory_is_ours() ? grown : 0, -GROWTH, GROWTH);
+    EXPECT_BETWEEN(process_memory_is_bare(&pooler->process) ? grown : 0, -GROWTH, GROWTH);
     EXPECT_CALL(other, "GET k", "$-1\r\n");
 }
 
@@ -421,7 +411,8 @@ static void what_waits_for_a_server_is_bounded_in_bytes(void)
         flood(clients[i], &set, FLOOD / CLIENTS);
     }
     int64_t grown = process_memory(&pooler->process) - before;
-    EXPECT_BETWEEN(memory_is_ours() ? grown : 0, -GROWTH, GROWTH * daemon_workers());
+    EXPECT_BETWEEN(process_memory_is_bare(&pooler->process) ? grown : 0, -GROWTH,
+                   GROWTH * daemon_workers());
     EXPECT_REPLY_BEGINS(clients[0], "-POOLDOWN ");
 }
 

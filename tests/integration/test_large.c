@@ -33,16 +33,6 @@ static struct client *session(void)
     return daemon_client(pooler, "redis");
 }
 
-/* A wrapper's or a sanitizer's memory is not the daemon's; a sanitizer's shadow takes terabytes of
- * addresses. */
-static bool memory_is_ours(void)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pooler->process.pid);
-    long long pages = strtoll(file_text(path), NULL, 10);
-    return getenv("DAEMON_WRAPPER") == NULL && pages < (1LL << 40) / 4096;
-}
-
 /* Small commands beside something large: how long the slowest took through the daemon, and what the
  * server itself made a direct client wait. */
 struct beside {
@@ -77,7 +67,9 @@ static void look_beside(struct beside *beside)
 static void expect_undisturbed(const struct beside *beside)
 {
     EXPECT_BETWEEN(beside->worst, 0, beside->worst_direct + SLACK_MS);
-    EXPECT_BETWEEN(memory_is_ours() ? beside->most_memory - beside->memory : 0, -GROWTH, GROWTH);
+    EXPECT_BETWEEN(process_memory_is_bare(&pooler->process) ? beside->most_memory - beside->memory
+                                                            : 0,
+                   -GROWTH, GROWTH);
 }
 
 static void upload(struct client *client, size_t len, struct beside *beside)

@@ -67,21 +67,11 @@ static void ask_a_long_value(struct client *client)
     EXPECT_CALL_BEGINS(client, "GET long", "$20000\r\n");
 }
 
-/* A wrapper's or a sanitizer's memory is not the daemon's; a sanitizer's shadow takes terabytes of
- * addresses. */
-static bool memory_is_ours(void)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pooler->process.pid);
-    long long pages = strtoll(file_text(path), NULL, 10);
-    return getenv("DAEMON_WRAPPER") == NULL && pages < (1LL << 40) / 4096;
-}
-
 static void idle_sessions_are_small(void)
 {
     NEEDS_DAEMON;
     start(NULL, "");
-    if (!memory_is_ours()) {
+    if (!process_memory_is_bare(&pooler->process)) {
         case_skip("the memory is the sanitizer's or the wrapper's");
         return;
     }
@@ -92,7 +82,7 @@ static void idle_sessions_keep_nothing_of_long_replies(void)
 {
     NEEDS_DAEMON;
     start(NULL, "");
-    if (!memory_is_ours()) {
+    if (!process_memory_is_bare(&pooler->process)) {
         case_skip("the memory is the sanitizer's or the wrapper's");
         return;
     }
@@ -123,7 +113,7 @@ static void announced_lengths_cost_nothing(void)
 {
     NEEDS_DAEMON;
     start(NULL, "");
-    if (!memory_is_ours()) {
+    if (!process_memory_is_bare(&pooler->process)) {
         case_skip("the memory is the sanitizer's or the wrapper's");
         return;
     }

@@ -2,6 +2,7 @@
 #include "tests/support/daemon.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,6 +231,59 @@ void daemon_stop(struct daemon *pooler)
     if (pooler->runtime_dir != NULL) {
         end(pooler);
     }
+}
+
+/* A configuration being read again: what the log says from here on. */
+struct reloading {
+    const struct daemon *pooler;
+    long from;
+    bool is_in_use;
+};
+
+static long log_len(const struct daemon *pooler)
+{
+    struct stat status;
+    return stat(pooler->log_path, &status) == 0 ? (long)status.st_size : 0;
+}
+
+static bool has_reloaded(void *context)
+{
+    struct reloading *it = context;
+    char line[1024] = "";
+    bool is_done = false;
+    FILE *log = fopen(it->pooler->log_path, "r");
+    EXPECT(log != NULL && fseek(log, it->from, SEEK_SET) == 0);
+    while (!is_done && fgets(line, sizeof line, log) != NULL && strchr(line, '\n') != NULL) {
+        it->is_in_use = strstr(line, "configuration: in use") != NULL;
+        is_done = it->is_in_use || strstr(line, "configuration: not changed") != NULL;
+    }
+    fclose(log);
+    return is_done;
+}
+
+bool daemon_reload(struct daemon *pooler, const char *config)
+{
+    struct reloading reloading = {pooler, log_len(pooler), false};
+    write_config(pooler, pooler->server_url, config);
+    process_signal(&pooler->process, SIGHUP);
+    if (!wait_until(has_reloaded, &reloading, patience_ms())) {
+        FAIL("the daemon does not say what became of its configuration");
+    }
+    return reloading.is_in_use;
+}
+
+int64_t daemon_descriptors(const struct daemon *pooler)
+{
+    char path[64];
+    int64_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pooler->process.pid);
+    DIR *directory = opendir(path);
+    EXPECT(directory != NULL);
+    while (readdir(directory) != NULL) {
+        count++;
+    }
+    closedir(directory);
+    return count - 2;
 }
 
 void daemon_restart(struct daemon *pooler)

@@ -38,6 +38,13 @@ void daemon_ask_to_end(struct daemon *pooler);
 /* SIGTERM, wait, expect exit status 0. Also done when the case ends. */
 void daemon_stop(struct daemon *pooler);
 
+/* Write another configuration (as daemon_start takes it, of the same url), send SIGHUP and wait
+ * until the daemon has said what became of it. Returns whether it is in use. */
+bool daemon_reload(struct daemon *pooler, const char *config);
+
+/* Its open descriptors. */
+int64_t daemon_descriptors(const struct daemon *pooler);
+
 /* Start it again with its configuration, after daemon_stop, and wait until REDIS accepts. */
 void daemon_restart(struct daemon *pooler);
 

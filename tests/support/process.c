@@ -213,6 +213,14 @@ int64_t process_memory(const struct process *process)
     return strtoll(line + strlen("Anonymous:"), NULL, 10) * 1024;
 }
 
+bool process_memory_is_bare(const struct process *process)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)process->pid);
+    long long pages = strtoll(file_text(path), NULL, 10);
+    return getenv("DAEMON_WRAPPER") == NULL && pages < (1LL << 40) / 4096;
+}
+
 void allow_many_descriptors(void)
 {
     struct rlimit limit;

@@ -66,6 +66,10 @@ void process_kill(struct process *process);
  * of files it maps. */
 int64_t process_memory(const struct process *process);
 
+/* Whether that memory is the program's own: a wrapper's is not, nor a sanitizer's, whose shadow
+ * takes terabytes of addresses. */
+bool process_memory_is_bare(const struct process *process);
+
 /* Let this process and its children have as many descriptors as the system allows. */
 void allow_many_descriptors(void);
 

@@ -241,12 +241,15 @@ static void listen_takes_numeric_addresses(void)
 
 /* Comparing. */
 
-static void expect_differences(const char *one, const char *other, const char *const *says,
-                               size_t count)
+typedef void (*comparison)(const struct settings *running, const struct settings *fresh,
+                           struct problems *lines);
+
+static void expect_differences(comparison compare, const char *one, const char *other,
+                               const char *const *says, size_t count)
 {
     struct settings *running = load_good(one, NULL);
     struct settings *fresh = load_good(other, NULL);
-    settings_compare(running, fresh, &problems);
+    compare(running, fresh, &problems);
     CU_ASSERT_EQUAL(problems.count, count);
     for (size_t i = 0; i < count; i++) {
         CU_ASSERT(some_problem_says(says[i]));
@@ -254,7 +257,7 @@ static void expect_differences(const char *one, const char *other, const char *c
             print_problems(says[i]);
         }
     }
-    CU_ASSERT(!some_problem_says("hunter2"));
+    CU_ASSERT(!some_problem_says("hunter"));
     settings_free(running);
     settings_free(fresh);
 }
@@ -262,40 +265,85 @@ static void expect_differences(const char *one, const char *other, const char *c
 static void a_reload_tells_what_it_cannot_change(void)
 {
     static const char *const says[] = {
-        "section [flaskredisd], setting \"workers\": changed: takes effect at the next start",
-        "section [A], setting \"url\": changed",
-        "section [A], setting \"socket_mode\": changed",
-        "section [B], setting \"users\": changed",
-        "section [B], setting \"listen\": changed",
-        "section [C]: removed: takes effect at the next start",
-        "section [D]: added: takes effect at the next start",
+        "section [flaskredisd], setting \"workers\": changed, which needs a restart",
+        "section [flaskredisd], setting \"runtime_dir\": changed, which needs a restart",
+        "section [A], setting \"mock_memory\": changed, which needs a restart",
     };
-    expect_differences("[flaskredisd]\nworkers = 1\n[A]\nurl = redis://h\n[B]\nauth = check\n"
-                       "users = a:hunter2\n[C]\n",
-                       "[flaskredisd]\nworkers = 2\n[D]\n[A]\nurl = redis://h2\nsocket_mode = 600\n"
-                       "[B]\nauth = check\nusers = a:hunter22\nlisten = tcp://[::1]:7\n",
+    expect_differences(settings_compare, "[flaskredisd]\nworkers = 1\n[A]\nurl = mock://\n[B]\n",
+                       "[flaskredisd]\nworkers = 2\nruntime_dir = /tmp\n[A]\nurl = mock://\n"
+                       "mock_memory = 1mb\n[D]\nmock_memory = 2mb\n",
                        says, COUNT(says));
 }
 
-static void a_reload_notices_a_changed_password_user_or_database(void)
+static void a_reload_tells_what_it_changes_with_both_values(void)
 {
     static const char *const says[] = {
-        "section [A], setting \"url\": changed",
-        "section [B], setting \"url\": changed",
-        "section [C], setting \"url\": changed",
+        "section [flaskredisd], setting \"log_level\": info -> debug",
+        "section [A], setting \"url\": redis://h:6379 -> redis://h2:6379",
+        "section [A], setting \"socket_mode\": 0660 -> 0600",
+        "section [A], setting \"reply_limit\": 64mb -> 1gb",
+        "section [A], setting \"deny\": get, set -> (empty)",
+        "section [B], setting \"users\": changed (1 -> 2)",
+        "section [B], setting \"listen\": (empty) -> tcp://[::1]:7",
+        "section [C]: removed (redis://localhost:6379)",
+        "section [D]: added (unix:///run/x)",
     };
-    expect_differences(
-        "[A]\nurl = redis://:hunter2@\n[B]\nurl = redis://a:x@\n[C]\nurl=redis://h/1\n",
-        "[A]\nurl = redis://:hunter3@\n[B]\nurl = redis://b:x@\n[C]\nurl=redis://h/2\n", says,
-        COUNT(says));
+    expect_differences(settings_tell_changes,
+                       "[A]\nurl = redis://h\ndeny = GET SET\n[B]\nauth = check\n"
+                       "users = a:hunter2\n[C]\n",
+                       "[flaskredisd]\nlog_level = debug\n[D]\nurl = unix://x:hunter4@/run/x\n"
+                       "[A]\nurl = redis://h2\nsocket_mode = 600\nreply_limit = 1gb\n"
+                       "[B]\nauth = check\nusers = a:hunter22, b:hunter3\nlisten = tcp://[::1]:7\n",
+                       says, COUNT(says));
 }
 
-static void a_reload_changes_reloadable_settings_without_a_word(void)
+static void a_reload_notices_what_a_url_hides(void)
 {
-    expect_differences("[A]\nleases = 1\nurl = redis://h\n[B]\n",
-                       "[flaskredisd]\nlog_level = debug\n[B]\ndeny = get\n"
-                       "[A]\nleases = 2\nurl = redis://h/0?socket_timeout=1\n",
-                       NULL, 0);
+    static const char *const says[] = {
+        "section [A], setting \"url\": user or password changed",
+        "section [B], setting \"url\": user or password changed",
+        "section [C], setting \"url\": database 1 -> 2",
+        "section [D], setting \"url\": client_name changed",
+    };
+    expect_differences(settings_tell_changes,
+                       "[A]\nurl = redis://:hunter2@\n[B]\nurl = redis://a:hunter1@\n"
+                       "[C]\nurl = redis://h/1\n[D]\n",
+                       "[A]\nurl = redis://:hunter3@\n[B]\nurl = redis://b:hunter1@\n"
+                       "[C]\nurl = redis://h/2\n[D]\nurl = "
+                       "redis://localhost?client_name=hunter\n",
+                       says, COUNT(says));
+}
+
+static void the_same_server_is_the_same_login_and_database(void)
+{
+    static const struct {
+        const char *one, *other;
+        bool is_same;
+    } rows[] = {
+        {"redis://h", "redis://h:6379/0?socket_timeout=3", true},
+        {"redis://h", "redis://h/1", false},
+        {"redis://h", "redis://:x@h", false},
+        {"redis://:x@h", "redis://:y@h", false},
+        {"redis://h", "unix:///h", false},
+        {"mock://a", "mock://b", false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char one[100], other[100];
+        snprintf(one, sizeof one, "[A]\nurl = %s\n", rows[i].one);
+        snprintf(other, sizeof other, "[A]\nurl = %s\n", rows[i].other);
+        struct settings *before = load_good(one, NULL), *after = load_good(other, NULL);
+        CU_ASSERT_EQUAL(settings_same_server(&before->prefixes[0], &after->prefixes[0]),
+                        rows[i].is_same);
+        settings_free(before);
+        settings_free(after);
+    }
+}
+
+static void nothing_is_told_of_what_is_the_same(void)
+{
+    static const char same[] = "[A]\nleases = 2\nauth = check\nusers = a:b\n[B]\ndeny = get\n";
+    expect_differences(settings_tell_changes, same, same, NULL, 0);
+    expect_differences(settings_compare, same, same, NULL, 0);
 }
 
 /* The sample and the help. */
@@ -443,8 +491,10 @@ static CU_TestInfo good_cases[] = {
 
 static CU_TestInfo other_cases[] = {
     CASE(a_reload_tells_what_it_cannot_change),
-    CASE(a_reload_notices_a_changed_password_user_or_database),
-    CASE(a_reload_changes_reloadable_settings_without_a_word),
+    CASE(a_reload_tells_what_it_changes_with_both_values),
+    CASE(a_reload_notices_what_a_url_hides),
+    CASE(the_same_server_is_the_same_login_and_database),
+    CASE(nothing_is_told_of_what_is_the_same),
     CASE(the_sample_configuration_is_the_defaults),
     CASE(the_sample_configuration_names_every_setting_once),
     CASE(the_development_configuration_has_two_databases_of_one_server),

@@ -1,0 +1,115 @@
+/* Turning settings into what is served. See service.h. */
+#include "daemon/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/memory.h"
+
+struct settings *service_read(const struct service *service, struct problems *problems)
+{
+    return settings_load(service->config, environ, problems);
+}
+
+/* ------------------------------------------------------------------------------------------- pools
+ */
+
+static struct service_pool *find_pool(struct service_pool *pools, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(pools[i].settings->name, name) == 0) {
+            return &pools[i];
+        }
+    }
+    return NULL;
+}
+
+/* A prefix stays what it is as long as its server does; else another takes its place. */
+static void add_pool(struct service *service, struct service_pool *pool,
+                     const struct prefix_settings *settings, struct layout *layout)
+{
+    struct service_pool *before = find_pool(service->pools, service->pool_count, settings->name);
+    bool stays = before != NULL && settings_same_server(before->settings, settings);
+    *pool = (struct service_pool){.prefix = stays ? prefix_hold(before->prefix)
+                                                  : prefix_create(&service->house),
+                                  .settings = settings};
+    layout_add_pool(layout, pool->prefix, settings,
+                    before == NULL || stays ? NULL : before->prefix);
+}
+
+static void free_pools(struct service_pool *pools, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        prefix_release(pools[i].prefix);
+    }
+    free(pools);
+}
+
+static void exchange_pools(struct service *service, const struct settings *settings,
+                           struct layout *layout)
+{
+    struct service_pool *pools = memory_zeroed(settings->prefix_count * sizeof *pools);
+    for (size_t i = 0; i < settings->prefix_count; i++) {
+        add_pool(service, &pools[i], &settings->prefixes[i], layout);
+    }
+    free_pools(service->pools, service->pool_count);
+    service->pools = pools;
+    service->pool_count = settings->prefix_count;
+}
+
+static void add_doors(struct service *service, struct layout *layout)
+{
+    for (size_t i = 0; i < service->listeners.count; i++) {
+        const struct listener *listener = &service->listeners.items[i];
+        const struct service_pool *pool =
+            find_pool(service->pools, service->pool_count, listener->prefix);
+        layout_add_door(layout, listener->fd, listener->address, pool->prefix);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- using
+ */
+
+static void use_daemon_settings(struct service *service, const struct daemon_settings *settings)
+{
+    log_set_level(settings->log_level);
+    atomic_store(&service->house.clients_max, settings->clients_max);
+    atomic_store(&service->house.memory_max, settings->memory_max);
+}
+
+static void close_later(void *arg, int fd)
+{
+    layout_add_closing(arg, fd);
+}
+
+bool service_use(struct service *service, struct settings *settings, struct problems *problems)
+{
+    struct listeners fresh;
+    if (!listeners_prepare(&fresh, &service->listeners, settings, problems)) {
+        return false;
+    }
+    struct layout *layout = layout_create(settings->daemon.shutdown_ms);
+    listeners_commit(&service->listeners, &fresh, close_later, layout);
+    exchange_pools(service, settings, layout);
+    add_doors(service, layout);
+    use_daemon_settings(service, &settings->daemon);
+    for (int i = 0; i < service->worker_count; i++) {
+        worker_serve(&service->workers[i], layout);
+    }
+    layout_release(layout);
+    settings_let_go(service->settings);
+    service->settings = settings;
+    return true;
+}
+
+void service_finish(struct service *service)
+{
+    listeners_close(&service->listeners);
+    free_pools(service->pools, service->pool_count);
+    service->pools = NULL;
+    service->pool_count = 0;
+    settings_let_go(service->settings);
+    service->settings = NULL;
+}

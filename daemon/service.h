@@ -1,0 +1,48 @@
+/* The daemon as a whole, as the main thread has it: what is configured, what is served, and by
+ * which workers. Touched by the main thread alone. */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/layout.h"
+#include "daemon/listener.h"
+#include "daemon/pool.h"
+#include "daemon/settings.h"
+#include "daemon/worker.h"
+
+struct event_base;
+
+/* What is served by the workers' pools, in the order of the settings. */
+struct service_pool {
+    struct prefix *prefix;
+    const struct prefix_settings *settings; /* of the service's */
+};
+
+struct service {
+    const char *config; /* the file, or NULL: the environment alone */
+    struct settings *settings;
+    struct listeners listeners;
+    struct service_pool *pools;
+    size_t pool_count;
+    struct house house;
+    struct worker *workers;
+    int worker_count;
+    struct event_base *base;
+    bool is_ending;
+};
+
+/* Read the configuration. NULL with what is wrong in the problems. */
+struct settings *service_read(const struct service *service, struct problems *problems);
+
+/* Serve what these settings say, from now on; the service has them then. Clients of what does not
+ * change notice nothing. False with what cannot be had in the problems: everything stays as it was,
+ * and the settings are the caller's. What the settings say must be possible without a restart, if
+ * the service has others. */
+bool service_use(struct service *service, struct settings *settings, struct problems *problems);
+
+/* Give up what is served; the workers have ended. */
+void service_finish(struct service *service);
+
+#endif

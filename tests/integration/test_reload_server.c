@@ -1,0 +1,305 @@
+/* A prefix whose URL changes while it has clients: who goes to the new server, when, and with what.
+ */
+#include <stdio.h>
+
+#include "tests/support/client.h"
+#include "tests/support/daemon.h"
+#include "tests/support/process.h"
+#include "tests/support/server.h"
+#include "tests/support/suite.h"
+
+static struct server *server, *other;
+static struct daemon *pooler;
+
+#define REDIS "[REDIS]\nurl = {url}\n"
+#define CACHE "[CACHE]\nurl = {url}\n"
+
+static void start(const char *config)
+{
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), config);
+}
+
+/* Two servers that tell who they are. */
+static void start_two(const char *settings)
+{
+    char *config = case_alloc(512);
+    snprintf(config, 512, REDIS "%s", settings);
+    start(config);
+    other = server_start(NULL);
+    server_ask(server, "SET me one");
+    server_ask(other, "SET me two");
+}
+
+/* The prefix REDIS with these settings, at the other server. */
+static const char *at_other(const char *settings)
+{
+    char *config = case_alloc(512);
+    snprintf(config, 512, "[REDIS]\nurl = %s\n%s", server_url(other), settings);
+    return config;
+}
+
+#define EXPECT_RELOADED(config) EXPECT(daemon_reload(pooler, config))
+
+static bool has_ended(void *context)
+{
+    return client_has_ended(context);
+}
+
+#define EXPECT_END(client) EXPECT(wait_until(has_ended, client, patience_ms()))
+
+static bool is_at_other(void *context)
+{
+    const struct bytes *reply = client_call(context, "GET me");
+    return strcmp(reply->data, "$3\r\ntwo\r\n") == 0;
+}
+
+/* Workers change over one after the other. */
+#define EXPECT_MOVES(client) EXPECT(wait_until(is_at_other, client, patience_ms()))
+
+static void idle_clients_stay_and_speak_with_the_new_server(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis"), *three = daemon_client3(pooler);
+    EXPECT_CALL(client, "GET me", "$3\r\none\r\n");
+    EXPECT_CALL(client, "CLIENT SETNAME joe", "+OK\r\n");
+    EXPECT_RELOADED(at_other(""));
+    EXPECT_MOVES(client);
+    EXPECT_MOVES(three);
+    EXPECT_CALL(client, "CLIENT GETNAME", "$3\r\njoe\r\n");
+    EXPECT_CALL_BEGINS(three, "CONFIG GET maxmemory", "%1\r\n");
+    EXPECT_RELOADED(REDIS);
+    EXPECT_CALL(daemon_client(pooler, "redis"), "GET me", "$3\r\none\r\n");
+    EXPECT_NUMBER(server_clients(other, "name=joe"), 0);
+}
+
+static void replies_outstanding_come_from_the_old_server(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "GET me", "$3\r\none\r\n");
+    server_freeze(server);
+    client_send(client, "GET me");
+    client_send(client, "GET me");
+    EXPECT_RELOADED(at_other(""));
+    struct client *late = daemon_client(pooler, "redis");
+    EXPECT_MOVES(late);
+    client_send(client, "GET me");
+    server_thaw(server);
+    EXPECT_REPLY(client, "$3\r\none\r\n");
+    EXPECT_REPLY(client, "$3\r\none\r\n");
+    EXPECT_REPLY(client, "$3\r\ntwo\r\n");
+}
+
+static void a_transaction_ends_where_it_began(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis"), *idle = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "MULTI", "+OK\r\n");
+    EXPECT_CALL(client, "GET me", "+QUEUED\r\n");
+    EXPECT_RELOADED(at_other(""));
+    EXPECT_MOVES(idle);
+    EXPECT_CALL(client, "SET k v", "+QUEUED\r\n");
+    EXPECT_CALL(client, "EXEC", "*2\r\n$3\r\none\r\n+OK\r\n");
+    EXPECT_CALL(client, "GET me", "$3\r\ntwo\r\n");
+    EXPECT_NUMBER(server_keys(server, 0), 2);
+    EXPECT_NUMBER(server_keys(other, 0), 1);
+}
+
+static void a_transaction_that_takes_too_long_is_lost_as_with_its_connection(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "MULTI", "+OK\r\n");
+    EXPECT_CALL(client, "SET k v", "+QUEUED\r\n");
+    char *config = case_alloc(512);
+    snprintf(config, 512, "[flaskredisd]\nshutdown_ms = 0\n%s", at_other(""));
+    EXPECT_RELOADED(config);
+    EXPECT_INFO(server, "connected_clients", 1); /* the asker's */
+    EXPECT_CALL_BEGINS(client, "SET k w", "-POOLLOST ");
+    EXPECT_CALL_BEGINS(client, "EXEC", "-EXECABORT ");
+    EXPECT_CALL(client, "GET me", "$3\r\ntwo\r\n");
+    EXPECT_NUMBER(server_keys(server, 0) + server_keys(other, 0), 2);
+}
+
+static void watched_keys_count_as_touched(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis"), *idle = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "WATCH k", "+OK\r\n");
+    EXPECT_RELOADED(at_other(""));
+    EXPECT_MOVES(idle);
+    EXPECT_CALL(client, "GET me", "$3\r\ntwo\r\n");
+    EXPECT_CALL(client, "MULTI", "+OK\r\n");
+    EXPECT_CALL(client, "SET k v", "+QUEUED\r\n");
+    EXPECT_CALL(client, "EXEC", "*-1\r\n");
+    EXPECT_CALL(client, "EXISTS k", ":0\r\n");
+}
+
+static void blocked_clients_are_unblocked_and_stay(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis");
+    client_send(client, "BLPOP q 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    EXPECT_RELOADED(at_other(""));
+    EXPECT_REPLY_BEGINS(client, "-UNBLOCKED ");
+    EXPECT_CALL(client, "GET me", "$3\r\ntwo\r\n");
+    client_send(client, "BLPOP q 0");
+    EXPECT_INFO(other, "blocked_clients", 1);
+    server_ask(other, "RPUSH q x");
+    EXPECT_REPLY(client, "*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
+}
+
+static void blocked_clients_of_a_removed_prefix_are_told_before_the_end(void)
+{
+    NEEDS_DAEMON;
+    start(REDIS CACHE);
+    struct client *client = daemon_client(pooler, "cache");
+    client_send(client, "BLPOP q 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    EXPECT_RELOADED(REDIS);
+    EXPECT_ALL(client, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+}
+
+static void who_waits_for_a_connection_gets_one_to_the_new_server(void)
+{
+    NEEDS_DAEMON;
+    start_two("blocking_max = 1\nlease_wait_ms = 60000\n");
+    struct client *first = daemon_client(pooler, "redis");
+    struct client *second = daemon_client(pooler, "redis");
+    client_send(first, "BLPOP q 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    client_send(second, "BLPOP q 0");
+    client_wait_consumed(second);
+    EXPECT_RELOADED(at_other("blocking_max = 1\nlease_wait_ms = 60000\n"));
+    EXPECT_INFO(other, "blocked_clients", 1);
+    server_ask(other, "RPUSH q x");
+    EXPECT_REPLY(second, "*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
+    EXPECT_REPLY_BEGINS(first, "-UNBLOCKED ");
+}
+
+static void who_has_something_on_the_old_server_is_closed(void)
+{
+    static const char *const words[] = {"SUBSCRIBE a", "PSUBSCRIBE a*", "CLIENT TRACKING ON",
+                                        "MONITOR"};
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *clients[4], *last = daemon_client3(pooler);
+    for (size_t i = 0; i < 4; i++) {
+        clients[i] = daemon_client3(pooler);
+        client_call(clients[i], "%s", words[i]);
+    }
+    EXPECT_CALL_BEGINS(last, "SUBSCRIBE x", ">3\r\n");
+    EXPECT_CALL_BEGINS(last, "UNSUBSCRIBE x", ">3\r\n");
+    EXPECT_RELOADED(at_other(""));
+    for (size_t i = 0; i < 4; i++) {
+        EXPECT_END(clients[i]);
+    }
+    EXPECT_MOVES(last);
+}
+
+static void a_database_of_the_client_stays_and_the_url_s_changes(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    server_ask(other, "COPY me me DB 5 REPLACE");
+    server_ask(other, "COPY me me DB 7 REPLACE");
+    struct client *plain = daemon_client(pooler, "redis"), *chosen = daemon_client(pooler, "redis");
+    struct client *same = daemon_client(pooler, "redis");
+    EXPECT_CALL(plain, "GET me", "$3\r\none\r\n");
+    EXPECT_CALL(chosen, "SELECT 5", "+OK\r\n");
+    EXPECT_CALL(same, "SELECT 0", "+OK\r\n");
+    char *config = case_alloc(512);
+    snprintf(config, 512, "[REDIS]\nurl = %s?db=7\n", server_url(other));
+    EXPECT_RELOADED(config);
+    EXPECT_MOVES(plain);
+    EXPECT_MOVES(chosen);
+    EXPECT_MOVES(same);
+    EXPECT_CALL(plain, "SET here plain", "+OK\r\n");
+    EXPECT_CALL(chosen, "SET here chosen", "+OK\r\n");
+    EXPECT_CALL(same, "SET here same", "+OK\r\n");
+    EXPECT_NUMBER(server_keys(other, 0), 2);
+    EXPECT_NUMBER(server_keys(other, 5), 2);
+    EXPECT_NUMBER(server_keys(other, 7), 2);
+}
+
+static void wait_claims_nothing_of_what_the_old_server_got(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "SET k v", "+OK\r\n");
+    EXPECT_RELOADED(at_other(""));
+    EXPECT_MOVES(client);
+    EXPECT_CALL_BEGINS(client, "WAIT 0 100", "-POOLLOST ");
+    EXPECT_CALL(client, "SET k v", "+OK\r\n");
+    EXPECT_CALL(client, "WAIT 0 100", ":0\r\n");
+}
+
+static void credentials_of_clients_go_with_them(void)
+{
+    NEEDS_DAEMON;
+    start_two("auth = passthrough\n");
+    server_ask(server, "ACL SETUSER joe on >secret ~* &* +@all");
+    server_ask(other, "ACL SETUSER joe on >secret ~* &* +@all");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "AUTH joe secret", "+OK\r\n");
+    EXPECT_RELOADED(at_other("auth = passthrough\n"));
+    EXPECT_MOVES(client);
+    EXPECT_CALL(client, "ACL WHOAMI", "$3\r\njoe\r\n");
+}
+
+static void who_has_not_moved_yet_moves_on(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct server *third = server_start(NULL);
+    server_ask(third, "SET me two");
+    struct client *client = daemon_client(pooler, "redis"), *idle = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "MULTI", "+OK\r\n");
+    EXPECT_RELOADED(at_other(""));
+    EXPECT_MOVES(idle);
+    other = third;
+    EXPECT_RELOADED(at_other(""));
+    EXPECT_CALL(client, "GET me", "+QUEUED\r\n");
+    EXPECT_CALL(client, "EXEC", "*1\r\n$3\r\none\r\n");
+    EXPECT_MOVES(client);
+    EXPECT_NUMBER(server_calls(third, "get"), 1);
+    EXPECT_CALL(client, "MULTI", "+OK\r\n");
+    EXPECT_RELOADED(REDIS);
+    EXPECT_RELOADED(CACHE);
+    EXPECT_END(client);
+}
+
+static const struct test_case cases[] = {
+    {"idle clients stay, and speak with the new server",
+     idle_clients_stay_and_speak_with_the_new_server},
+    {"replies outstanding come from the old server, what follows from the new one",
+     replies_outstanding_come_from_the_old_server},
+    {"a transaction ends where it began", a_transaction_ends_where_it_began},
+    {"a transaction that takes too long is lost as with its connection",
+     a_transaction_that_takes_too_long_is_lost_as_with_its_connection},
+    {"watched keys count as touched", watched_keys_count_as_touched},
+    {"blocked clients are unblocked and stay", blocked_clients_are_unblocked_and_stay},
+    {"blocked clients of a removed prefix are told before the end",
+     blocked_clients_of_a_removed_prefix_are_told_before_the_end},
+    {"who waits for a connection gets one to the new server",
+     who_waits_for_a_connection_gets_one_to_the_new_server},
+    {"who has something on the old server is closed",
+     who_has_something_on_the_old_server_is_closed},
+    {"a database of the client's choice stays, the URL's changes",
+     a_database_of_the_client_stays_and_the_url_s_changes},
+    {"WAIT claims nothing of what the old server got",
+     wait_claims_nothing_of_what_the_old_server_got},
+    {"credentials of clients go with them", credentials_of_clients_go_with_them},
+    {"who has not moved yet moves on", who_has_not_moved_yet_moves_on},
+};
+
+SUITE_MAIN("reload, another server", cases)
