@@ -30,7 +30,7 @@ static enum routed on_help(struct session *session, const struct call *call)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char name[32];
         size_t len = 0;
-        for (; commands[i].name[len] != '\0' && len < sizeof name - 1; len++) {
+        for (; len < sizeof name - 1 && commands[i].name[len] != '\0'; len++) {
             name[len] = (char)(commands[i].name[len] - 'a' + 'A');
         }
         name[len] = '\0';

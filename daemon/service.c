@@ -30,13 +30,17 @@ static struct service_pool *find_pool(struct service_pool *pools, size_t count, 
 static void add_pool(struct service *service, struct service_pool *pool,
                      const struct prefix_settings *settings, struct layout *layout)
 {
-    struct service_pool *before = find_pool(service->pools, service->pool_count, settings->name);
-    bool stays = before != NULL && settings_same_server(before->settings, settings);
-    *pool = (struct service_pool){.prefix = stays ? prefix_hold(before->prefix)
-                                                  : prefix_create(&service->house),
-                                  .settings = settings};
-    layout_add_pool(layout, pool->prefix, settings,
-                    before == NULL || stays ? NULL : before->prefix);
+    const struct service_pool *before =
+        find_pool(service->pools, service->pool_count, settings->name);
+    struct prefix *replaced = NULL;
+    pool->settings = settings;
+    if (before != NULL && settings_same_server(before->settings, settings)) {
+        pool->prefix = prefix_hold(before->prefix);
+    } else {
+        pool->prefix = prefix_create(&service->house);
+        replaced = before == NULL ? NULL : before->prefix;
+    }
+    layout_add_pool(layout, pool->prefix, settings, replaced);
 }
 
 static void free_pools(struct service_pool *pools, size_t count)
