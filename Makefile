@@ -348,6 +348,7 @@ demo: $(DAEMON)
 
 bench: $(DAEMON) $(BENCH)
 	$(if $(V),,@)FLASKREDISD='$(abspath $(DAEMON))' BENCH_BIN='$(abspath $(O)/bench)' PYTHON='$(PYTHON)' bench/run.sh
+	$(if $(V),,@)FLASKREDISD='$(abspath $(DAEMON))' BENCH_BIN='$(abspath $(O)/bench)' bench/library.sh
 
 # The packages were installed before this file was read to its end.
 deps deps-all:

@@ -64,18 +64,11 @@ void fr_replies_clear(redisReply **replies, size_t count)
     }
 }
 
-int64_t fr_take_deadline(const struct fr_engine *engine)
-{
-    return engine->connect_ms < 0 || engine->provider.connect == NULL
-               ? -1
-               : fr_now_ms() + engine->connect_ms;
-}
-
 static FlaskRedisStatus run_once(struct fr_engine *engine, const FlaskRedisCommand *commands,
                                  size_t count, redisReply **replies)
 {
     struct fr_session *session;
-    FlaskRedisStatus status = fr_session_take(engine, fr_take_deadline(engine), &session);
+    FlaskRedisStatus status = fr_session_take(engine, &session);
     if (status != FLASK_REDIS_OK) {
         return status;
     }

@@ -28,9 +28,6 @@ struct fr_retry {
 bool fr_retry_again(struct fr_retry *retry, const struct fr_engine *engine,
                     FlaskRedisStatus status);
 
-/* Until when a session may be waited for from now on, as of fr_session_take. */
-int64_t fr_take_deadline(const struct fr_engine *engine);
-
 /* Free count replies, and set them to NULL. */
 void fr_replies_clear(redisReply **replies, size_t count);
 

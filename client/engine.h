@@ -56,10 +56,9 @@ FlaskRedisStatus fr_engine_new(const FlaskRedisProvider *provider, const char *u
 void fr_engine_hold(struct fr_engine *engine);
 void fr_engine_release(struct fr_engine *engine);
 
-/* Have a session for this thread alone. POOL_EXHAUSTED: none became free until deadline_ms (of
- * fr_now_ms, -1: for ever). Does not hold the engine. */
-FlaskRedisStatus fr_session_take(struct fr_engine *engine, int64_t deadline_ms,
-                                 struct fr_session **session);
+/* Have a session for this thread alone. POOL_EXHAUSTED: none became free within connect_ms. Does
+ * not hold the engine. */
+FlaskRedisStatus fr_session_take(struct fr_engine *engine, struct fr_session **session);
 
 /* The same, beside max_connections and never shared: for subscribers. */
 FlaskRedisStatus fr_session_open(struct fr_engine *engine, struct fr_session **session);

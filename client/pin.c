@@ -128,7 +128,7 @@ static FlaskRedisStatus run_first(struct fr_pin *pin, const FlaskRedisCommand *c
     struct fr_retry retry = {0};
     FlaskRedisStatus status;
     do {
-        status = fr_session_take(pin->engine, fr_take_deadline(pin->engine), &pin->session);
+        status = fr_session_take(pin->engine, &pin->session);
         if (status != FLASK_REDIS_OK) {
             pin->session = NULL;
             continue;

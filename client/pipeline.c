@@ -181,7 +181,7 @@ static FlaskRedisStatus watch_first(FlaskRedisPipeline *pipe, const FlaskRedisCo
     struct fr_retry retry = {0};
     FlaskRedisStatus status;
     do {
-        status = fr_session_take(pipe->engine, fr_take_deadline(pipe->engine), &pipe->session);
+        status = fr_session_take(pipe->engine, &pipe->session);
         if (status != FLASK_REDIS_OK) {
             pipe->session = NULL;
             continue;

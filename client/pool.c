@@ -127,14 +127,14 @@ static struct timespec time_of(int64_t ms)
 }
 
 /* Wait until a session was given back, or there is room for another; false: it took too long. */
-static bool wait_for_one(struct fr_engine *engine, int64_t deadline_ms)
+static bool wait_for_one(struct fr_engine *engine)
 {
-    struct timespec deadline = time_of(deadline_ms);
+    struct timespec deadline = time_of(fr_now_ms() + engine->connect_ms);
     bool in_time = true;
 
     engine->waiting++;
     while (in_time && engine->idle == NULL && engine->count >= engine->max_connections) {
-        if (deadline_ms < 0) {
+        if (engine->connect_ms < 0) {
             pthread_cond_wait(&engine->returned, &engine->lock);
         } else {
             in_time = pthread_cond_timedwait(&engine->returned, &engine->lock, &deadline) == 0;
@@ -145,14 +145,12 @@ static bool wait_for_one(struct fr_engine *engine, int64_t deadline_ms)
 }
 
 /* Take an idle one (*session), or the right to open one (*session NULL). */
-static FlaskRedisStatus reserve(struct fr_engine *engine, int64_t deadline_ms,
-                                struct fr_session **session)
+static FlaskRedisStatus reserve(struct fr_engine *engine, struct fr_session **session)
 {
     FlaskRedisStatus status = FLASK_REDIS_OK;
 
     pthread_mutex_lock(&engine->lock);
-    if (engine->idle == NULL && engine->count >= engine->max_connections &&
-        !wait_for_one(engine, deadline_ms)) {
+    if (engine->idle == NULL && engine->count >= engine->max_connections && !wait_for_one(engine)) {
         status = flask_redis_fail(FLASK_REDIS_POOL_EXHAUSTED, false,
                                   "all %d connections are in use (max_connections)",
                                   engine->max_connections);
@@ -184,8 +182,7 @@ static bool is_healthy(struct fr_session *session)
     return status == FLASK_REDIS_OK;
 }
 
-FlaskRedisStatus fr_session_take(struct fr_engine *engine, int64_t deadline_ms,
-                                 struct fr_session **session)
+FlaskRedisStatus fr_session_take(struct fr_engine *engine, struct fr_session **session)
 {
     *session = &engine->only;
     if (engine->provider.connect == NULL) {
@@ -193,7 +190,7 @@ FlaskRedisStatus fr_session_take(struct fr_engine *engine, int64_t deadline_ms,
     }
     FlaskRedisStatus status;
     /* NOLINTBEGIN(clang-analyzer-unix.Malloc): a session that is dropped is in no list any more */
-    while ((status = reserve(engine, deadline_ms, session)) == FLASK_REDIS_OK && *session != NULL) {
+    while ((status = reserve(engine, session)) == FLASK_REDIS_OK && *session != NULL) {
         if (!(*session)->is_foreign && is_healthy(*session)) {
             return FLASK_REDIS_OK;
         }
