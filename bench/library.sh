@@ -42,8 +42,10 @@ env -i REDIS_URL="unix://$directory/server.sock" FLASKREDIS_RUNTIME_DIR="$direct
 started+=($!)
 wait_until_ready "$directory/redis.sock"
 
-for name in server redis; do
-    printf '%-24s ' "$([[ $name = redis ]] && echo "the daemon's socket:" || echo "a server's socket:")"
-    "$bin/library" "$directory/$name.sock" "$requests" "$rounds"
-done
+measure() { # whose socket, its name
+    printf '%-24s ' "$1:"
+    "$bin/library" "$directory/$2.sock" "$requests" "$rounds"
+}
+measure "a server's socket" server
+measure "the daemon's socket" redis
 "$bin/mock" 1
