@@ -283,8 +283,8 @@ void say_command(struct author *author, int who)
 /* Rows whose requests would not mean the same on both sides, or whose end is not a reply. */
 static const char *const left_out[] = {
     /* arguments are no error, and it closes; the same, of another kind; others' requests; ends a
-     * transaction even when it is wrong; said elsewhere, knowing what it does */
-    "quit", "reset", "monitor", "exec", "client",
+     * transaction even when it is wrong; said elsewhere, knowing what it does; the daemon's own */
+    "quit", "reset", "monitor", "exec", "client", "flaskredis",
     /* random; the moment's */
     "spop", "srandmember", "hrandfield", "zrandmember", "dump", "object", "memory", "ttl", "pttl",
     "xpending", "xinfo", "xclaim", "xautoclaim", "pexpiretime", "expiretime", "pfdebug",
