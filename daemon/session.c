@@ -243,7 +243,7 @@ void session_check_end(struct session *session)
         return;
     }
     if (session_is_tunnel(session)) { /* the server may still answer, and will close */
-        upstream_end_tunnel(session->lease->upstream);
+        upstream_end_input(session->lease->upstream);
     } else {
         session_end_lease(session); /* the client may take its time to read */
         session_leave_hub(session);
@@ -276,6 +276,7 @@ void session_settle(struct session *session)
     }
     session->is_barred = false;
     session->is_blocking = false;
+    session->is_hanging_up = false;
     if (session->lease != NULL && session->lease->is_lost) {
         if (!note_loss(session)) {
             return;

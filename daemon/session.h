@@ -127,7 +127,8 @@ struct session {
     uint32_t outstanding;
     bool is_blocking; /* what is outstanding may wait for long, and is given up when the client goes
                        */
-    bool is_barred;   /* nothing may follow what is outstanding */
+    bool is_hanging_up; /* the server has been told so: by the end of input behind the request */
+    bool is_barred;     /* nothing may follow what is outstanding */
     enum session_lost lost;
     int64_t redirects_to; /* id of the session that is told of changes instead (CLIENT TRACKING); 0:
                              none */

@@ -306,12 +306,6 @@ static void take_kept(struct session *session)
     }
 }
 
-/* A blocked request is cancelled when its client goes; what can be carried out is. */
-static bool is_blocked(const struct session *session)
-{
-    return session_waits_to_block(session) || (session->is_blocking && session->outstanding > 0);
-}
-
 /* The client went in the middle of a large request. */
 static bool is_abandoned(const struct session *session)
 {
@@ -319,8 +313,36 @@ static bool is_abandoned(const struct session *session)
            !session_has_input(session);
 }
 
-/* Nobody waits for the blocked request any more; closing its connection is how the server learns
- * it. What was answered before is still written. */
+/* Its blocking request is in a queue here: leave the turn to those who can wait. */
+static bool is_queued_to_block(const struct session *session)
+{
+    return session_waits_to_block(session) && session->wait->lease.is_queued;
+}
+
+/* Whether the end of input can be passed on. Not when what follows needs the state of the same
+ * connection, or others are owed replies over it, which a server cuts off when it finds the end. */
+static bool can_hang_up(const struct session *session)
+{
+    const struct lease *lease = session->lease;
+    bool has_state = lease->is_sticky || lease->state != LEASE_PLAIN;
+    return !(has_state && session_has_input(session)) &&
+           !upstream_owes_others(lease->upstream, &session->sink);
+}
+
+/* The client has gone, or sends nothing more, while its request may block. The server is told just
+ * that, and does what it does with a client of its own: it answers what it can answer at once, and
+ * forgets a request that blocks (readQueryFromClient() in networking.c, 7.0). */
+static void hang_up(struct session *session)
+{
+    if (!session->is_hanging_up) {
+        session->is_hanging_up = true;
+        session->lease->is_dirty = true;
+        upstream_end_input(session->lease->upstream);
+    }
+}
+
+/* Nobody waits for the request any more; closing its connection is how the server learns it. What
+ * was answered before is still written. */
 static void cancel(struct session *session)
 {
     session_end_wait(session);
@@ -339,8 +361,13 @@ static void after_input(struct session *session)
     bool is_full = session->in_len > input_limit(session);
     transport_want_read(&session->transport,
                         !session->is_eof && !(session->stops & STOP_END) && !is_full);
-    if (session->is_eof && (is_blocked(session) || is_abandoned(session))) {
+    bool is_blocked = session->is_blocking && session->outstanding > 0;
+    if (session->is_eof && (is_queued_to_block(session) || is_abandoned(session))) {
         cancel(session);
+    } else if (session->is_eof && is_blocked && !can_hang_up(session)) {
+        cancel(session);
+    } else if (session->is_eof && is_blocked) {
+        hang_up(session);
     } else {
         session_check_end(session);
     }

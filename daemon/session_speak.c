@@ -162,7 +162,9 @@ static void on_failure(struct reply_sink *sink, const struct slot *slot, const c
 {
     struct session *session = session_of_sink(sink);
     bool closes = session->pool->context.settings->on_loss == LOSS_CLOSE;
-    if (!session->is_dead && (is_cut || closes)) {
+    if (session->is_hanging_up && !is_cut) {
+        session_close_when_written(session); /* that is how the server gave the request up */
+    } else if (!session->is_dead && (is_cut || closes)) {
         session_close(session, is_cut ? "a reply broke off" : "connection to the server lost");
     } else if (!(slot->tag & TAG_SILENT)) {
         session_write(session, error, strlen(error));

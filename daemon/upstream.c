@@ -323,8 +323,9 @@ static void write_requests(struct upstream *upstream)
         return;
     }
     transport_want_write(&upstream->transport, outcome == TRANSPORT_AGAIN);
-    if (upstream->is_tunnel_ending && outcome == TRANSPORT_OK) {
+    if (upstream->is_ending && outcome == TRANSPORT_OK) {
         shutdown(upstream->transport.fd, SHUT_WR);
+        upstream->is_deaf = true;
     }
     note_room(upstream);
 }
@@ -410,9 +411,9 @@ void upstream_begin_tunnel(struct upstream *upstream)
     upstream->is_tunnel = true;
 }
 
-void upstream_end_tunnel(struct upstream *upstream)
+void upstream_end_input(struct upstream *upstream)
 {
-    upstream->is_tunnel_ending = true;
+    upstream->is_ending = true;
     loop_defer(upstream->context->loop, &upstream->flush);
 }
 

@@ -90,7 +90,7 @@ struct upstream {
     bool reconnects;        /* after a loss, and until the first success */
     bool wants_frames;      /* messages come between the replies: on_frame tells them apart */
     bool is_tunnel;         /* bytes from the server go to on_tunnel as they are */
-    bool is_tunnel_ending;  /* nothing more will go into it */
+    bool is_ending;         /* nothing more will be sent: the server is told when all is written */
     bool is_paused;         /* its one client reads too slowly */
     bool is_deaf;           /* it takes nothing any more; what it has said is still read */
     bool is_dead;           /* destroyed, to be freed when the turn ends */
@@ -172,8 +172,9 @@ void upstream_pause(struct upstream *upstream, bool is_paused);
 /* From now on bytes pass as they are. Nothing may be owed. */
 void upstream_begin_tunnel(struct upstream *upstream);
 
-/* Nothing more goes into the tunnel: tell the server when all is written. It will close. */
-void upstream_end_tunnel(struct upstream *upstream);
+/* Nothing more will be sent: tell the server when all is written. It answers what it can answer at
+ * once, and closes. */
+void upstream_end_input(struct upstream *upstream);
 
 /* Send bytes into the tunnel. */
 void upstream_send_raw(struct upstream *upstream, const char *data, size_t len);

@@ -211,6 +211,9 @@ static void note_away(struct upstream_context *context)
 
 static void note_failure(struct upstream *upstream, bool was_ready)
 {
+    if (was_ready && upstream->is_ending) {
+        return; /* as it was asked to */
+    }
     if (was_ready) {
         upstream->context->sight++;
         stats_count(upstream_stats(upstream), upstreams_lost);

@@ -321,11 +321,18 @@ static void unit_break(struct author *author, int who)
     voice_end(solo_voice(author, who));
 }
 
-/* A blocking command would be given up, even one that is wrong. */
+/* What need not block is answered; what blocks when its client has gone has a scene of its own. */
 static void unit_half_close(struct author *author, int who)
 {
     for (uint32_t count = 1 + pick(author, 3); count > 0; count--) {
         say_command(author, who);
+    }
+    if (chance(author, 4)) {
+        say_wrong_command(author, who);
+    }
+    if (chance(author, 3)) {
+        say(author, who, 0, "RPUSH %d.%u:queue $v", who, solo_voice(author, who)->life);
+        say(author, who, 0, "BLPOP nosuch %d.%u:queue 0", who, solo_voice(author, who)->life);
     }
     part_of(author, who)->ending = END_HALF;
     voice_end(solo_voice(author, who));

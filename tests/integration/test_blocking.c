@@ -313,6 +313,75 @@ static void a_half_closed_blocked_client_is_given_up(void)
     EXPECT_CALL(other, "LLEN q", ":1\r\n");
 }
 
+/* Each way in is tried with a connection to be made and with one that stands. */
+static void the_end_behind_a_request_that_need_not_block_is_no_cancel(void)
+{
+    static const struct {
+        const char *requests, *replies;
+    } rows[] = {
+        {"RPUSH q v; BLPOP q 0", ":1\r\n*2\r\n$1\r\nq\r\n$1\r\nv\r\n"},
+        {"BLPOP q x", "-ERR timeout is not a float or out of range\r\n"},
+        {"RPUSH q v; BLPOP q 0; SET k w; GET k",
+         ":1\r\n*2\r\n$1\r\nq\r\n$1\r\nv\r\n+OK\r\n$1\r\nw\r\n"},
+        {"RPUSH q v v; BLPOP q 0; BLPOP q 0; PING",
+         ":2\r\n*2\r\n$1\r\nq\r\n$1\r\nv\r\n*2\r\n$1\r\nq\r\n$1\r\nv\r\n+PONG\r\n"},
+        {"WATCH k; RPUSH q v; BLPOP q 0", "+OK\r\n:1\r\n*2\r\n$1\r\nq\r\n$1\r\nv\r\n"},
+        {"XADD s 1-1 f v; XREAD BLOCK 0 STREAMS s 0",
+         "$3\r\n1-1\r\n*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$"
+         "1\r\nv\r\n"},
+        {"WAIT 0 0", ":0\r\n"},
+    };
+    start("");
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        struct client *one = session();
+        server_ask(server, "FLUSHALL");
+        client_send_script(one, rows[i / 2].requests);
+        client_half_close(one);
+        const char *replies = rows[i / 2].replies;
+        expect_all(__FILE__, __LINE__, one, replies, strlen(replies));
+    }
+    if (!daemon_is_direct()) {
+        EXPECT_INFO(server, "blocked_clients", 0);
+    }
+}
+
+/* What stands behind it is not executed, and what was before it is answered. */
+static void the_end_behind_a_request_that_blocks_ends_it_and_what_follows(void)
+{
+    start("");
+    struct client *one = session(), *other = session();
+    client_send_script(one, "SET a 1; GET a; BLPOP q 0; SET b 1");
+    client_half_close(one);
+    EXPECT_ALL(one, "+OK\r\n$1\r\n1\r\n");
+    EXPECT_INFO(server, "blocked_clients", 0);
+    EXPECT_CALL(other, "EXISTS b", ":0\r\n");
+    EXPECT_CALL(other, "RPUSH q v", ":1\r\n");
+    EXPECT_CALL(other, "LLEN q", ":1\r\n");
+}
+
+static bool list_is_empty(void *context)
+{
+    (void)context;
+    return strcmp(server_ask(server, "LLEN q")->data, ":0\r\n") == 0;
+}
+
+/* As a server does it: what has been received completely is executed. */
+static void a_request_that_need_not_block_runs_although_its_client_has_gone(void)
+{
+    enum {
+        ROUNDS = 100
+    };
+    start("");
+    struct client *other = session();
+    for (int i = 0; i < ROUNDS; i++) {
+        EXPECT_CALL(other, "RPUSH q v", ":1\r\n");
+        struct client *one = session();
+        client_send(one, "BLPOP q 0");
+        client_close(one);
+        EXPECT(wait_until(list_is_empty, NULL, patience_ms()));
+    }
+}
+
 static void a_client_that_goes_from_the_queue_leaves_its_turn(void)
 {
     NEEDS_DAEMON;
@@ -399,6 +468,12 @@ static const struct test_case cases[] = {
     {"only the option BLOCK blocks", only_the_option_block_blocks},
     {"a blocked client that goes takes nothing", a_blocked_client_that_goes_takes_nothing},
     {"a half-closed blocked client is given up", a_half_closed_blocked_client_is_given_up},
+    {"the end behind a request that need not block is no cancel",
+     the_end_behind_a_request_that_need_not_block_is_no_cancel},
+    {"the end behind a request that blocks ends it and what follows",
+     the_end_behind_a_request_that_blocks_ends_it_and_what_follows},
+    {"a request that need not block runs although its client has gone",
+     a_request_that_need_not_block_runs_although_its_client_has_gone},
     {"a client that goes from the queue leaves its turn",
      a_client_that_goes_from_the_queue_leaves_its_turn},
     {"CLIENT UNBLOCK reaches a client that waits for the quota",

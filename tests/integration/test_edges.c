@@ -50,16 +50,6 @@ static void add_long(struct bytes *to, const char *words, int len)
     bytes_finish(&short_words);
 }
 
-/* Send the lines of a script in one write. */
-static void send_together(struct client *client, const char *script)
-{
-    struct bytes requests = {0};
-    bytes_add_script(&requests, script);
-    case_defer(free, requests.data);
-    snprintf(client->about, sizeof(client->about), "%.150s", script);
-    client_send_bytes(client, requests.data, requests.len);
-}
-
 /* url with credentials ("user:password") put in. */
 static const char *with_credentials(const char *url, const char *credentials)
 {
@@ -179,7 +169,7 @@ static void a_refused_transaction_runs_nothing(void)
     start("leases = 1\nlease_wait_ms = 200\n");
     struct client *holder = session(), *alone = session(), *hasty = session();
     EXPECT_CALL(holder, "MULTI", "+OK\r\n");
-    send_together(hasty, "MULTI; INCR n; INCR n");
+    client_send_script(hasty, "MULTI; INCR n; INCR n");
     EXPECT_CALL_BEGINS(alone, "MULTI", "-POOLWAIT ");
     EXPECT_CALL(alone, "GET n", "$-1\r\n");
     EXPECT_REPLY_BEGINS(hasty, "-POOLWAIT ");
@@ -196,7 +186,7 @@ static void a_lost_transaction_runs_nothing(void)
     peer_on(peer, "MULTI", PEER_HOLD, "", 2);
     client_send(alone, "MULTI");
     peer_expect(peer, "MULTI", 1);
-    send_together(hasty, "MULTI; INCR n");
+    client_send_script(hasty, "MULTI; INCR n");
     peer_expect(peer, "MULTI", 2);
     client_wait_consumed(hasty);
     peer_close(peer, 0);
@@ -215,7 +205,7 @@ static void what_was_sent_in_a_lost_transaction_is_not_sent_again(void)
     struct client *one = session();
     peer_on(peer, "MULTI", PEER_HOLD, "", 1);
     peer_on(peer, "INCR", PEER_HOLD, "", 1);
-    send_together(one, "MULTI; INCR n");
+    client_send_script(one, "MULTI; INCR n");
     peer_expect(peer, "INCR", 1);
     peer_close(peer, 0);
     EXPECT_REPLY_BEGINS(one, "-POOLLOST ");
@@ -284,7 +274,7 @@ static void clients_of_all_workers_are_listed_in_turn(void)
     for (int i = 0; i < 50; i++) {
         struct client *one = session();
         EXPECT_CALL(one, "PING", "+PONG\r\n");
-        send_together(one, "CLIENT LIST; PING; CLIENT KILL ID 5; PING");
+        client_send_script(one, "CLIENT LIST; PING; CLIENT KILL ID 5; PING");
         EXPECT_REPLY_BEGINS(one, "$");
         EXPECT_REPLY(one, "+PONG\r\n");
         EXPECT_REPLY(one, ":0\r\n");
@@ -306,7 +296,7 @@ static void a_client_of_another_worker_is_unblocked_in_turn(void)
         client_send(blocked, "BLPOP q 0");
         EXPECT_CALL(one, "WATCH k", "+OK\r\n");
         EXPECT_INFO(server, "blocked_clients", 1);
-        send_together(one, script);
+        client_send_script(one, script);
         EXPECT_REPLY(one, ":1\r\n");
         EXPECT_REPLY(one, "+PONG\r\n");
         EXPECT_REPLY(blocked, "*-1\r\n");

@@ -35,11 +35,9 @@ static struct client *session3(void)
 /* Send a script in one piece to both, and compare all they say until they close. */
 static void expect_same_stream(struct client *through, struct client *direct, const char *script)
 {
-    struct bytes request = {0};
     struct bytes expected = {0};
-    bytes_add_script(&request, script);
-    client_send_bytes(through, request.data, request.len);
-    client_send_bytes(direct, request.data, request.len);
+    client_send_script(through, script);
+    client_send_script(direct, script);
     const struct bytes *said = client_read_all(direct);
     bytes_add(&expected, said->data, said->len);
     said = client_read_all(through);
@@ -50,7 +48,6 @@ static void expect_same_stream(struct client *through, struct client *direct, co
     expect_bytes(__FILE__, __LINE__, script, actual.data, actual.len, expected.data, expected.len);
     bytes_finish(&actual);
     bytes_finish(&expected);
-    bytes_finish(&request);
 }
 
 static const char *const scripts[] = {

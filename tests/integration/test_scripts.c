@@ -164,15 +164,12 @@ static void a_connection_made_while_a_script_runs_works(void)
 /* The connection for it may be one of another database and protocol. */
 static void what_follows_script_kill_goes_its_own_way(void)
 {
-    struct bytes request = {0};
     start_with(NULL, "");
     struct client *one = daemon_client3(pooler);
     EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     EXPECT_CALL(one, "EVAL 'return 1' 0", ":1\r\n");
-    bytes_add_script(&request, "SCRIPT KILL; GET k; GET missing");
-    client_send_bytes(one, request.data, request.len);
-    bytes_finish(&request);
+    client_send_script(one, "SCRIPT KILL; GET k; GET missing");
     EXPECT_REPLY_BEGINS(one, "-NOTBUSY ");
     EXPECT_REPLY(one, "$1\r\nv\r\n");
     EXPECT_REPLY(one, "_\r\n");

@@ -342,6 +342,15 @@ void client_send(struct client *client, const char *format, ...)
     bytes_finish(&request);
 }
 
+void client_send_script(struct client *client, const char *script)
+{
+    struct bytes requests = {0};
+    bytes_add_script(&requests, script);
+    snprintf(client->about, sizeof(client->about), "%.150s", script);
+    client_send_bytes(client, requests.data, requests.len);
+    bytes_finish(&requests);
+}
+
 void client_command(struct client *client, ...)
 {
     struct bytes words = {0}, request = {0};

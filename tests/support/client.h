@@ -47,6 +47,9 @@ void client_send_bytes(struct client *client, const void *data, size_t len);
 void client_send(struct client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Send all lines of a script together ("SET k v; GET k", see bytes_add_script). */
+void client_send_script(struct client *client, const char *script);
+
 /* Send words, up to a NULL, as one request. */
 void client_command(struct client *client, ...) __attribute__((sentinel));
 
