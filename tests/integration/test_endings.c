@@ -267,15 +267,17 @@ static void a_subscribers_connection_ends_with_it(void)
     }
 }
 
-/* So much is published that the client's side of the socket takes only a part of it. */
+/* So much is published that the client's side of the socket takes only a part of it. That it has
+ * come to the daemon is seen by another subscriber. */
 static struct client *subscriber_that_reads_nothing(void)
 {
     enum {
         MESSAGES = 40
     };
     struct bytes message = {0};
-    struct client *one = session();
+    struct client *one = session(), *beside = session();
     EXPECT_CALL_BEGINS(one, "SUBSCRIBE a", "*3\r\n");
+    EXPECT_CALL_BEGINS(beside, "SUBSCRIBE a", "*3\r\n");
     add_value(&message, "PUBLISH", "a", BIG);
     bytes_add_text(&message, "\r\n");
     case_defer(free, message.data);
@@ -283,7 +285,9 @@ static struct client *subscriber_that_reads_nothing(void)
     for (int i = 0; i < MESSAGES; i++) {
         client_send_bytes(publisher, message.data, message.len);
         EXPECT_NUMBER(client_read_number(publisher), 1);
+        EXPECT_REPLY_BEGINS(beside, "*3\r\n$7\r\nmessage\r\n");
     }
+    client_close(beside);
     return one;
 }
 

@@ -66,7 +66,7 @@ static void look_beside(struct beside *beside)
 
 static void expect_undisturbed(const struct beside *beside)
 {
-    EXPECT_BETWEEN(beside->worst, 0, beside->worst_direct + SLACK_MS);
+    EXPECT_BETWEEN(beside->worst, 0, beside->worst_direct + slack_ms(SLACK_MS));
     EXPECT_BETWEEN(process_memory_is_bare(&pooler->process) ? beside->most_memory - beside->memory
                                                             : 0,
                    -GROWTH, GROWTH);

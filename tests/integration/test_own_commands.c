@@ -51,10 +51,11 @@ static void help_lists_the_subcommands(void)
 
 static void replies_keep_the_order_of_requests(void)
 {
+    static const char lines[] = "PING\r\nFLASKREDIS X\r\nECHO y\r\n";
     NEEDS_DAEMON;
     start("");
     struct client *client = daemon_client(pooler, "redis");
-    client_send_bytes(client, "PING\r\nFLASKREDIS X\r\nECHO y\r\n", 30);
+    client_send_bytes(client, lines, sizeof lines - 1);
     EXPECT_REPLY(client, "+PONG\r\n");
     EXPECT_REPLY(client, "-ERR unknown subcommand 'X'. Try FLASKREDIS HELP.\r\n");
     EXPECT_REPLY(client, "$1\r\ny\r\n");

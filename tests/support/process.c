@@ -20,6 +20,7 @@
 enum {
     PATIENCE_MS = 5000,
     SLOW_FACTOR = 10,
+    SLOW_SLACK_FACTOR = 5,
     POLL_US = 1000,
     WALK_FDS = 16
 };
@@ -34,6 +35,11 @@ bool is_slow(void)
 int64_t patience_ms(void)
 {
     return is_slow() ? PATIENCE_MS * SLOW_FACTOR : PATIENCE_MS;
+}
+
+int64_t slack_ms(int64_t ms)
+{
+    return is_slow() ? ms * SLOW_SLACK_FACTOR : ms;
 }
 
 int64_t now_ms(void)

@@ -14,6 +14,9 @@ bool is_slow(void);
 /* Longest wait for anything that should happen at once, ten times as long where it is slow. */
 int64_t patience_ms(void);
 
+/* How much later than it should something may come, where ms are usual: more where it is slow. */
+int64_t slack_ms(int64_t ms);
+
 /* Milliseconds of the monotonic clock. */
 int64_t now_ms(void);
 
