@@ -298,6 +298,9 @@ static void free_input(struct session *session)
 
 static void take_kept(struct session *session)
 {
+    if (session->in_len == 0) {
+        return;
+    }
     size_t taken = take_requests(session, session->in + session->in_at, session->in_len);
     session->in_at += taken;
     session->in_len -= taken;

@@ -212,8 +212,11 @@ static int wait_for(struct client *client, short events, int64_t deadline)
 static bool take_frame(struct client *client)
 {
     size_t len = client->in.len - client->taken;
+    if (len == 0) { /* there may be no buffer yet */
+        return false;
+    }
     const char *data = client->in.data + client->taken;
-    long frame = len == 0 ? 0 : reply_frame_len(data, len);
+    long frame = reply_frame_len(data, len);
     if (frame < 0) {
         struct bytes text = {0};
         bytes_show(&text, data, len, 0);
