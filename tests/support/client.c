@@ -273,7 +273,8 @@ static const struct bytes *read_all(const char *file, int line, struct client *c
         }
     }
     client->reply.len = 0;
-    bytes_add(&client->reply, client->in.data + client->taken, client->in.len - client->taken);
+    size_t len = client->in.len - client->taken;
+    bytes_add(&client->reply, len == 0 ? "" : client->in.data + client->taken, len);
     client->taken = client->in.len;
     return &client->reply;
 }
