@@ -66,6 +66,9 @@ bool fr_glob_match(const char *pattern, size_t pattern_len, const char *text, si
     const char *end = text + text_len;
     const char *behind_star = NULL; /* where the pattern goes on behind the last one */
     const char *star_took = NULL;   /* up to where that one reaches in the text so far */
+    if (text_len == 0) {
+        return pattern_len == 0; /* Redis does not look at a star then */
+    }
     while (text < end) {
         if (rest.at < rest.end && *rest.at == '*') {
             behind_star = ++rest.at;

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "common/command.h"
+#include "common/glob.h"
 #include "common/mock/dict.h"
 #include "common/mock/heap.h"
 #include "common/mock/mock.h"
@@ -364,8 +365,11 @@ struct queued *frm_queued_new(struct heap *heap, const struct fr_word *words, si
 /* ---------------------------------------------------------------------------------------- others
  */
 
-/* Redis' patterns: * ? [a-z] [^a] and \ before any of them. */
-bool frm_glob(const struct fr_word *pattern, const struct fr_word *text);
+/* Whether a pattern stands for a text (common/glob.h). */
+static inline bool frm_glob(const struct fr_word *pattern, const struct fr_word *text)
+{
+    return fr_glob_match(pattern->data, pattern->len, text->data, text->len);
+}
 
 void frm_scripts_free(struct fr_mock *mock);
 void frm_orders_clear(struct fr_mock *mock);
