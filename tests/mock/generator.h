@@ -17,7 +17,8 @@ enum comparison {
     TIME,
     SHAPE,
     SCANNED,
-    AGES
+    AGES,
+    MOMENTS
 };
 
 enum {

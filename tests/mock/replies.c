@@ -103,16 +103,23 @@ static bool all_are_members(const struct fr_word *frame, const struct bytes *mem
     return true;
 }
 
-/* The same where numbers are a little apart, as times are. */
-static bool same_ages(const struct fr_word *a, const struct fr_word *b)
+/* Only what is in the billions is a time. */
+static bool same_moment(const struct fr_word *a, const struct fr_word *b)
+{
+    return a->len > sizeof(":123456789\r\n") ? same_time(a, b) : frm_word_equal(a, b);
+}
+
+/* The same where numbers are alike in their way. */
+static bool same_but_numbers(const struct fr_word *a, const struct fr_word *b,
+                             bool (*are_alike)(const struct fr_word *, const struct fr_word *))
 {
     struct fr_word x[64], y[64];
     size_t count = reply_children(a, x, 64);
     if (count == 0 || count != reply_children(b, y, 64)) {
-        return a->data[0] == ':' ? same_time(a, b) : frm_word_equal(a, b);
+        return a->data[0] == ':' ? are_alike(a, b) : frm_word_equal(a, b);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!same_ages(&x[i], &y[i])) {
+        if (!same_but_numbers(&x[i], &y[i], are_alike)) {
             return false;
         }
     }
@@ -140,7 +147,9 @@ bool reply_same(const struct fr_word *a, const struct fr_word *b, enum compariso
     case TIME:
         return same_time(a, b);
     case AGES:
-        return same_ages(a, b);
+        return same_but_numbers(a, b, same_time);
+    case MOMENTS:
+        return same_but_numbers(a, b, same_moment);
     case SHAPE:
         return same_shape(a, b);
     case CHANCE:

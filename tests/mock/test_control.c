@@ -260,7 +260,40 @@ static void a_scan_shows_what_stays_exactly_once(void)
     }
 }
 
+/* The server's words for each; what would close the suites' own connections to one is asked here
+ * only. */
+static void clients_are_closed_by_what_they_are(void)
+{
+    begin(NULL);
+    EXPECT_ANSWER(one, "CLIENT KILL x", "-ERR No such client\r\n");
+    EXPECT_ANSWER(one, "CLIENT KILL ID 0", "-ERR client-id should be greater than 0\r\n");
+    EXPECT_ANSWER(one, "CLIENT KILL TYPE other", "-ERR Unknown client type 'other'\r\n");
+    EXPECT_ANSWER(one, "CLIENT KILL USER Default", "-ERR No such user 'Default'\r\n");
+    EXPECT_ANSWER(one, "CLIENT KILL SKIPME maybe", "-ERR syntax error\r\n");
+    EXPECT_ANSWER(one, "CLIENT KILL ID 1 TYPE", "-ERR syntax error\r\n");
+    EXPECT_ANSWER(one, "CLIENT LIST ID x", "-ERR Invalid client ID\r\n");
+    EXPECT_ANSWER(one, "CLIENT KILL TYPE pubsub", ":0\r\n");
+    call(other, "BLPOP q 0");
+    EXPECT_ANSWER(one, "CLIENT KILL USER default TYPE normal", ":1\r\n");
+    EXPECT(fr_mock_has_ended(other) && !fr_mock_has_ended(one));
+    EXPECT_NUMBER(told, 1);
+    EXPECT_ANSWER(one, "RPUSH q x", ":1\r\n"); /* nobody waits any more */
+    EXPECT_ANSWER(one, "CLIENT KILL SKIPME no", ":1\r\n");
+    EXPECT(fr_mock_has_ended(one));
+}
+
+static void a_client_is_closed_by_its_address(void)
+{
+    begin(NULL);
+    EXPECT_ANSWER(one, "CLIENT KILL mock:2", "+OK\r\n");
+    EXPECT(fr_mock_has_ended(other));
+    EXPECT_ANSWER(one, "CLIENT KILL mock:1", "+OK\r\n");
+    EXPECT(fr_mock_has_ended(one));
+}
+
 static const struct test_case cases[] = {
+    {"clients are closed by what they are", clients_are_closed_by_what_they_are},
+    {"a client is closed by its address", a_client_is_closed_by_its_address},
     {"keys expire by a moved clock", keys_expire_by_a_moved_clock},
     {"waits end by a moved clock", waits_end_by_a_moved_clock},
     {"who waits is served and told", a_waiter_is_served_and_told},
