@@ -1,6 +1,7 @@
 /* Pipelines, transactions, WATCH. */
 #include "tests/client/fixture.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,16 @@ static redisReply *keep(redisReply *reply)
 
 /* --- pipelines -------------------------------------------------------------------------------- */
 
+__attribute__((format(printf, 2, 3))) static FlaskRedisStatus add(FlaskRedisPipeline *pipe,
+                                                                  const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    FlaskRedisStatus status = flask_redis_pipeline_commandv(pipe, format, args);
+    va_end(args);
+    return status;
+}
+
 static void replies_in_order(void)
 {
     FlaskRedis *redis = fixture_open()->redis;
@@ -37,7 +48,7 @@ static void replies_in_order(void)
         OK(flask_redis_pipeline_command(pipe, "SET %s %b", "k", "a\0b", (size_t)3));
         OK(flask_redis_pipeline_call(pipe, "append", "k", "cd", NULL));
         OK(flask_redis_pipeline_command_argv(pipe, 2, words, NULL));
-        OK(flask_redis_pipeline_command(pipe, "GET none"));
+        OK(add(pipe, "GET %s", "none"));
         EXPECT_NUMBER(flask_redis_pipeline_length(pipe), 4);
         OK(flask_redis_pipeline_execute(pipe, &replies));
         keep(replies);

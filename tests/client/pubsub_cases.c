@@ -157,8 +157,22 @@ static void own_poll_loop(void)
     EXPECT_NUMBER(message.type, FLASK_REDIS_MESSAGE);
 }
 
+static void hear(void *user_data, const char *line)
+{
+    snprintf(user_data, 128, "%s", line);
+}
+
+static void fall_silent(void *unused)
+{
+    (void)unused;
+    flask_redis_set_log(NULL, NULL);
+}
+
 static void subscribed_again(void)
 {
+    char line[128] = "";
+    flask_redis_set_log(hear, line);
+    case_defer(fall_silent, NULL);
     struct fixture *fixture = fixture_open();
     FlaskRedisPubSub *pubsub = subscriber(fixture->redis);
     struct heard heard = {0};
@@ -171,6 +185,7 @@ static void subscribed_again(void)
     expect_next(pubsub, FLASK_REDIS_PSUBSCRIBE, "p*", NULL);
     fixture_ask(fixture, "CLIENT KILL TYPE pubsub");
     expect_next(pubsub, FLASK_REDIS_RECONNECTED, NULL, NULL);
+    EXPECT_HAS(line, "subscriber: "); /* the program's log was told why */
     OK(flask_redis_pubsub_ping(pubsub));
     expect_next(pubsub, FLASK_REDIS_PONG, NULL, NULL);
     OK(flask_redis_publish(fixture->redis, "pq", "1", NULL));

@@ -148,6 +148,28 @@ static void options_and_urls(void)
     EXPECT_LACKS(last_text(), "wrong\"");
 }
 
+/* The user of a server, by option and by URL; what the URL says wins as a whole. */
+static void users(void)
+{
+    struct server *server = server_start(NULL);
+    FlaskApp *app = fixture_app();
+    char url[256];
+    server_ask(server, "ACL SETUSER ada on >lovelace ~* +@all");
+    OK(flask_app_config_set(app, "A_URL", server_url(server)));
+    FlaskRedisOptions options = {.config_prefix = "A", .username = "ada", .password = "lovelace"};
+    FlaskRedis *redis = fixture_keep(flask_redis_new(app, &options));
+    OK(flask_redis_set(redis, "k", "v", NULL));
+    EXPECT_NUMBER(server_clients(server, "user=ada"), 1);
+    options.password = "wrong";
+    STATUS(flask_redis_set(fixture_keep(flask_redis_new(app, &options)), "k", "v", NULL),
+           FLASK_REDIS_AUTH);
+    snprintf(url, sizeof(url), "unix://ada:lovelace@%s?db=2", server->socket_path);
+    OK(flask_app_config_set(app, "A_URL", url));
+    OK(flask_redis_set(fixture_keep(flask_redis_new(app, &options)), "k", "v", NULL));
+    EXPECT_NUMBER(server_keys(server, 2), 1);
+    EXPECT_NUMBER(server_clients(server, "user=ada db=2"), 1);
+}
+
 static void bad_urls_and_options(void)
 {
     static const struct {
@@ -159,8 +181,13 @@ static void bad_urls_and_options(void)
         {"ftp://h", "A_URL: scheme is unknown"},
         {"unix://relative", "A_URL: path is relative"},
     };
-    static const FlaskRedisOptions bad_options[] = {
-        {.db = -1}, {.socket_timeout = 1e9}, {.max_connections = -2}, {.config_prefix = "a b"}};
+    static const FlaskRedisOptions bad_options[] = {{.db = -1},
+                                                    {.socket_timeout = 1e9},
+                                                    {.socket_connect_timeout = 1e9},
+                                                    {.health_check_interval = 1e9},
+                                                    {.max_connections = -2},
+                                                    {.transport = (FlaskRedisTransport)3},
+                                                    {.config_prefix = "a b"}};
     FlaskApp *app = fixture_app();
     FlaskRedisOptions options = {.config_prefix = "A"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -202,6 +229,20 @@ static void a_missing_daemon(void)
 
 /* --- providers -------------------------------------------------------------------------------- */
 
+/* Nothing is said of an address: Flask-Redis' own, where a server may stand or not. */
+static void the_default_url(void)
+{
+    FlaskRedisOptions options = {.socket_connect_timeout = 1, .client_name = "of-the-test"};
+    FlaskRedis *redis = fixture_keep(
+        flask_redis_from_custom_provider(flask_redis_direct_provider(), fixture_app(), &options));
+    redisReply *reply = flask_redis_command(redis, "PING");
+    EXPECT(strcmp(FLASK_REDIS_DEFAULT_URL, "redis://localhost:6379/0") == 0);
+    if (reply == NULL) {
+        EXPECT_HAS(last_text(), "redis://localhost:6379");
+    }
+    flask_redis_reply_free(reply);
+}
+
 static FlaskRedisStatus canned(void *session, const FlaskRedisCommand *command, redisReply **reply)
 {
     const char *name = command->argv[0].data;
@@ -215,6 +256,8 @@ static FlaskRedisStatus canned(void *session, const FlaskRedisCommand *command, 
         }
     } else if (strcasecmp(name, "INCRBY") == 0) {
         *reply = flask_redis_reply_status("surprise");
+    } else if (strcasecmp(name, "STRLEN") == 0) {
+        *reply = flask_redis_reply_integer(INT64_MIN);
     } else {
         *reply = flask_redis_reply_error("ERR unknown command");
     }
@@ -236,6 +279,8 @@ static void without_daemon_and_server(void)
     TEXT(&value, "hello");
     OK(flask_redis_mget(redis, FLASK_REDIS_LIST("a", "b"), &values));
     ARRAY(&values, "x (nil)");
+    OK(flask_redis_strlen(redis, "k", &number));
+    EXPECT_NUMBER(number, INT64_MIN);
     STATUS(flask_redis_incr(redis, "n", &number), FLASK_REDIS_RESPONSE);
     EXPECT_HAS(last_text(), "the reply is a status");
     STATUS(flask_redis_delitem(redis, "n"), FLASK_REDIS_RESPONSE);
@@ -361,6 +406,8 @@ static const struct test_case cases[] = {
     {"a command before init_app is NOT_INITIALISED", before_init_app},
     {"init_app again points the handle elsewhere, options stay", init_app_again},
     {"what the URL says wins over the options", options_and_urls},
+    {"users are those of the URL, or of the options", users},
+    {"without any URL the direct provider goes where Flask-Redis does", the_default_url},
     {"bad URLs and options are named when the handle is made", bad_urls_and_options},
     {"a freed handle is no extension any more", a_freed_handle_is_no_extension},
     {"a missing daemon is UNAVAILABLE and says how to start it", a_missing_daemon},
