@@ -25,11 +25,15 @@ void layout_add_pool(struct layout *layout, struct prefix *prefix,
                              .replaces = replaces == NULL ? NULL : prefix_hold(replaces)};
 }
 
-void layout_add_door(struct layout *layout, int fd, const char *address, struct prefix *prefix)
+void layout_add_door(struct layout *layout, int fd, const char *address, struct prefix *prefix,
+                     bool is_kept)
 {
     layout->doors = memory_resize(layout->doors, (layout->door_count + 1) * sizeof *layout->doors);
-    layout->doors[layout->door_count++] = (struct layout_door){
-        .fd = fd, .address = memory_text(address, strlen(address)), .prefix = prefix_hold(prefix)};
+    layout->doors[layout->door_count++] =
+        (struct layout_door){.fd = fd,
+                             .address = memory_text(address, strlen(address)),
+                             .prefix = prefix_hold(prefix),
+                             .is_kept = is_kept};
 }
 
 void layout_add_closing(struct layout *layout, int fd)

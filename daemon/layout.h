@@ -27,6 +27,7 @@ struct layout_door {
     int fd;
     char *address; /* as logs show it */
     struct prefix *prefix;
+    bool is_kept; /* who comes to it while we end is served by the daemon that follows */
 };
 
 struct layout {
@@ -47,7 +48,8 @@ struct layout *layout_create(int64_t leave_ms);
  * descriptor is the caller's but for closing, where it is the layout's. */
 void layout_add_pool(struct layout *layout, struct prefix *prefix,
                      const struct prefix_settings *settings, struct prefix *replaces);
-void layout_add_door(struct layout *layout, int fd, const char *address, struct prefix *prefix);
+void layout_add_door(struct layout *layout, int fd, const char *address, struct prefix *prefix,
+                     bool is_kept);
 void layout_add_closing(struct layout *layout, int fd);
 
 struct layout *layout_hold(struct layout *layout);

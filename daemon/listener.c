@@ -1,5 +1,5 @@
 /* Opening and closing listening sockets. See listener.h. */
-#include "daemon/listener.h"
+#include "daemon/listener_parts.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/fd_store.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 
@@ -73,19 +74,18 @@ static bool take_lock(const struct opening *opening)
            refuse(opening, "another flaskredisd serves this prefix here (setting \"runtime_dir\")");
 }
 
-static struct sockaddr_un unix_address(const char *path)
+union listener_address listener_unix_address(const char *path)
 {
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    snprintf(un.sun_path, sizeof un.sun_path, "%s", path);
-    return un;
+    union listener_address address = {.un.sun_family = AF_UNIX};
+    snprintf(address.un.sun_path, sizeof address.un.sun_path, "%s", path);
+    return address;
 }
 
-/* Whether somebody listens at the path. */
-static bool is_alive(const char *path)
+bool listener_is_alive(const char *path)
 {
-    struct sockaddr_un un = unix_address(path);
+    union listener_address address = listener_unix_address(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_refused = fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof un) != 0 &&
+    bool is_refused = fd >= 0 && connect(fd, &address.any, sizeof address.un) != 0 &&
                       (errno == ECONNREFUSED || errno == ENOENT);
     if (fd >= 0) {
         close(fd);
@@ -103,7 +103,7 @@ static bool clear_path(const struct opening *opening, const char *path)
     if (!S_ISSOCK(status.st_mode)) {
         return refuse(opening, "something that is no socket stands there");
     }
-    if (is_alive(path)) {
+    if (listener_is_alive(path)) {
         return refuse(opening, "another process listens there");
     }
     log_notice("listener %s: replacing the socket a dead process left", path);
@@ -144,14 +144,14 @@ static bool note_birth(const struct opening *opening)
 static bool bind_path(const struct opening *opening)
 {
     struct listener *listener = opening->listener;
-    struct sockaddr_un un = unix_address(listener->path);
+    union listener_address address = listener_unix_address(listener->path);
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) {
         return fail(opening, "make a socket");
     }
     /* nobody gets in before mode and owner are right */
     mode_t before = umask(0777);
-    int bound = bind(listener->fd, (struct sockaddr *)&un, sizeof un);
+    int bound = bind(listener->fd, &address.any, sizeof address.un);
     umask(before);
     if (bound != 0) {
         return fail(opening, "bind the socket");
@@ -175,34 +175,32 @@ static bool open_unix(const struct opening *opening)
 /* ----------------------------------------------------------------------------------------------
  * TCP */
 
-static socklen_t tcp_address(const struct tcp_listen *tcp, struct sockaddr_storage *address)
+static union listener_address tcp_address(const struct tcp_listen *tcp)
 {
-    struct sockaddr_in *in = (void *)address;
-    struct sockaddr_in6 *in6 = (void *)address;
-    *address = (struct sockaddr_storage){0};
-    if (inet_pton(AF_INET, tcp->host, &in->sin_addr) == 1) {
-        in->sin_family = AF_INET;
-        in->sin_port = htons(tcp->port);
-        return sizeof *in;
+    union listener_address address = {0};
+    if (inet_pton(AF_INET, tcp->host, &address.in.sin_addr) == 1) {
+        address.in.sin_family = AF_INET;
+        address.in.sin_port = htons(tcp->port);
+        return address;
     }
-    inet_pton(AF_INET6, tcp->host, &in6->sin6_addr);
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(tcp->port);
-    return sizeof *in6;
+    inet_pton(AF_INET6, tcp->host, &address.in6.sin6_addr);
+    address.in6.sin6_family = AF_INET6;
+    address.in6.sin6_port = htons(tcp->port);
+    return address;
 }
 
 static bool open_tcp(const struct opening *opening)
 {
     struct listener *listener = opening->listener;
-    struct sockaddr_storage address;
     int yes = 1;
-    socklen_t len = tcp_address(&opening->prefix->tcp, &address);
-    listener->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    union listener_address address = tcp_address(&opening->prefix->tcp);
+    socklen_t len = address.any.sa_family == AF_INET ? sizeof address.in : sizeof address.in6;
+    listener->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) {
         return fail(opening, "make a socket");
     }
     setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(listener->fd, (struct sockaddr *)&address, len) != 0) {
+    if (bind(listener->fd, &address.any, len) != 0) {
         return fail(opening, "bind the socket (setting \"listen\")");
     }
     return listen(listener->fd, LISTENER_BACKLOG) == 0 || fail(opening, "listen");
@@ -222,7 +220,7 @@ static bool make_runtime_dir(const char *path, struct problems *problems)
     return true;
 }
 
-static const struct listener *find(const struct listeners *listeners, const char *address)
+static struct listener *find(const struct listeners *listeners, const char *address)
 {
     for (size_t i = 0; i < listeners->count; i++) {
         if (strcmp(listeners->items[i].address, address) == 0) {
@@ -240,6 +238,7 @@ static bool take_over(const struct opening *opening, const struct listener *ther
     struct stat now;
     listener->fd = there->fd;
     listener->lock_fd = there->lock_fd;
+    listener->is_kept = there->is_kept;
     listener->is_taken = true;
     if (there->path == NULL) {
         return true;
@@ -256,17 +255,61 @@ static bool take_over(const struct opening *opening, const struct listener *ther
     return own_path(opening);
 }
 
+/* A socket of the prefix, not open yet. Takes the address; kind says how it is kept, NULL: not by
+ * us.
+ */
+static struct listener *add_closed(struct listeners *listeners, const char *prefix, char *address,
+                                   const char *kind)
+{
+    char name[KEPT_NAME_CAP] = "";
+    struct listener *listener = &listeners->items[listeners->count++];
+    *listener = (struct listener){
+        .fd = -1, .lock_fd = -1, .prefix = memory_text(prefix, strlen(prefix)), .address = address};
+    if (kind != NULL) {
+        listener_kept_name(prefix, kind, name);
+        listener->kept_name = memory_text(name, strlen(name));
+    }
+    return listener;
+}
+
 /* Add the socket at this address, which is taken. */
 static bool add(struct listeners *fresh, const struct listeners *running, struct opening *opening,
                 char *address, bool (*open_it)(const struct opening *opening))
 {
-    struct listener *listener = &fresh->items[fresh->count++];
-    const char *name = opening->prefix->name;
     const struct listener *there = find(running, address);
-    *listener = (struct listener){
-        .fd = -1, .lock_fd = -1, .prefix = memory_text(name, strlen(name)), .address = address};
-    opening->listener = listener;
+    bool is_handed = there != NULL && there->kept_name == NULL;
+    opening->listener = add_closed(fresh, opening->prefix->name, address,
+                                   is_handed              ? NULL
+                                   : open_it == open_unix ? "sock"
+                                                          : "tcp");
     return there != NULL ? take_over(opening, there) : open_it(opening);
+}
+
+static char *unix_address_of(const struct settings *settings, const struct prefix_settings *prefix)
+{
+    return make_path(settings, prefix->name, ".sock");
+}
+
+static char *tcp_address_of(const struct prefix_settings *prefix)
+{
+    union listener_address address = tcp_address(&prefix->tcp);
+    return listener_show_address(&address);
+}
+
+/* Sockets that socket units have for the prefix beside its own. */
+static bool add_handed(struct listeners *fresh, const struct listeners *running,
+                       struct opening *opening)
+{
+    bool is_added = true;
+    for (size_t i = 0; i < running->count && is_added; i++) {
+        const struct listener *there = &running->items[i];
+        if (there->kept_name == NULL && strcmp(there->prefix, opening->prefix->name) == 0 &&
+            find(fresh, there->address) == NULL) {
+            is_added = add(fresh, running, opening,
+                           memory_text(there->address, strlen(there->address)), NULL);
+        }
+    }
+    return is_added;
 }
 
 bool listeners_prepare(struct listeners *fresh, const struct listeners *running,
@@ -274,16 +317,16 @@ bool listeners_prepare(struct listeners *fresh, const struct listeners *running,
 {
     bool is_open = make_runtime_dir(settings->daemon.runtime_dir, problems);
     *fresh = (struct listeners){0};
-    fresh->items = memory_zeroed(settings->prefix_count * 2 * sizeof *fresh->items);
+    fresh->items =
+        memory_zeroed((settings->prefix_count * 2 + running->count) * sizeof *fresh->items);
     for (size_t i = 0; i < settings->prefix_count && is_open; i++) {
         const struct prefix_settings *prefix = &settings->prefixes[i];
         struct opening opening = {.settings = settings, .prefix = prefix, .problems = problems};
-        is_open =
-            add(fresh, running, &opening, make_path(settings, prefix->name, ".sock"), open_unix);
+        is_open = add(fresh, running, &opening, unix_address_of(settings, prefix), open_unix);
         if (is_open && prefix->tcp.wanted) {
-            is_open = add(fresh, running, &opening,
-                          memory_text(prefix->listen, strlen(prefix->listen)), open_tcp);
+            is_open = add(fresh, running, &opening, tcp_address_of(prefix), open_tcp);
         }
+        is_open = is_open && add_handed(fresh, running, &opening);
     }
     if (!is_open) {
         listeners_abandon(fresh);
@@ -296,6 +339,7 @@ static void free_listener(struct listener *listener)
     free(listener->prefix);
     free(listener->path);
     free(listener->address);
+    free(listener->kept_name);
     *listener = (struct listener){.fd = -1, .lock_fd = -1};
 }
 
@@ -337,17 +381,44 @@ static void shut(const struct listener *listener)
 void listeners_retire(const struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
-        shut(&listeners->items[i]);
+        if (!listeners->items[i].is_kept) {
+            shut(&listeners->items[i]);
+        }
     }
 }
 
 /* The path and its lock are free from now on, also for a listener that comes back soon. */
 static void retire(struct listener *listener, void (*close_later)(void *arg, int fd), void *arg)
 {
+    if (listener->kept_name == NULL) {
+        log_warning("listener %s: its socket unit lets clients in whom nobody serves any more",
+                    listener->address);
+    }
     shut(listener);
     close_later(arg, listener->fd);
     listener->fd = -1;
     listener_close(listener);
+}
+
+/* What goes on under another name, or not at all, is kept no more under the one it had. */
+static void drop_name(const struct listener *listener, struct listener *successor)
+{
+    bool goes_on = successor != NULL && listener->kept_name != NULL &&
+                   successor->kept_name != NULL &&
+                   strcmp(successor->kept_name, listener->kept_name) == 0;
+    if (listener->is_kept && listener->kept_name != NULL && !goes_on) {
+        fd_store_drop(listener->kept_name);
+        if (successor != NULL) {
+            successor->is_kept = false;
+        }
+    }
+}
+
+static void keep(struct listener *listener)
+{
+    if (!listener->is_kept && listener->kept_name != NULL) {
+        listener->is_kept = fd_store_keep(listener->kept_name, listener->fd);
+    }
 }
 
 void listeners_commit(struct listeners *running, struct listeners *fresh,
@@ -355,7 +426,9 @@ void listeners_commit(struct listeners *running, struct listeners *fresh,
 {
     for (size_t i = 0; i < running->count; i++) {
         struct listener *listener = &running->items[i];
-        if (find(fresh, listener->address) != NULL) {
+        struct listener *successor = find(fresh, listener->address);
+        drop_name(listener, successor);
+        if (successor != NULL) {
             free_listener(listener);
         } else {
             retire(listener, close_later, arg);
@@ -366,7 +439,72 @@ void listeners_commit(struct listeners *running, struct listeners *fresh,
     *fresh = (struct listeners){0};
     for (size_t i = 0; i < running->count; i++) {
         running->items[i].is_taken = false;
+        keep(&running->items[i]);
     }
+}
+
+/* -------------------------------------------------------------------------------------- inheriting
+ */
+
+/* Take what was kept at this address, which is taken. */
+static bool inherit_kept(struct listeners *running, struct opening *opening, char *address,
+                         const char *kind, const union listener_address *wanted)
+{
+    struct listener *listener = add_closed(running, opening->prefix->name, address, kind);
+    opening->listener = listener;
+    listener->fd = listener_take_kept(listener->kept_name, wanted);
+    if (listener->fd < 0) {
+        free_listener(listener);
+        running->count--;
+        return true;
+    }
+    listener->is_kept = true;
+    if (wanted->any.sa_family == AF_UNIX) {
+        listener->path = memory_text(address, strlen(address));
+        listener->born_uid = geteuid();
+        listener->born_gid = getegid();
+        return take_lock(opening);
+    }
+    return true;
+}
+
+static bool inherit_handed(struct listeners *running, const struct opening *opening)
+{
+    union listener_address address;
+    bool is_good;
+    int fd;
+    while ((is_good = listener_take_handed(opening->prefix, &fd, &address, opening->problems)) &&
+           fd >= 0) {
+        struct listener *listener =
+            add_closed(running, opening->prefix->name, listener_show_address(&address), NULL);
+        listener->fd = fd;
+        listener->is_kept = true;
+    }
+    return is_good;
+}
+
+bool listeners_inherit(struct listeners *running, const struct settings *settings,
+                       struct problems *problems)
+{
+    bool is_good = true;
+    *running = (struct listeners){0};
+    fd_store_open();
+    running->items =
+        memory_zeroed((settings->prefix_count * 2 + fd_store_count()) * sizeof *running->items);
+    for (size_t i = 0; i < settings->prefix_count && is_good; i++) {
+        const struct prefix_settings *prefix = &settings->prefixes[i];
+        struct opening opening = {.settings = settings, .prefix = prefix, .problems = problems};
+        char *path = unix_address_of(settings, prefix);
+        union listener_address wanted = listener_unix_address(path);
+        is_good = inherit_handed(running, &opening) &&
+                  inherit_kept(running, &opening, path, "sock", &wanted);
+        if (is_good && prefix->tcp.wanted) {
+            wanted = tcp_address(&prefix->tcp);
+            is_good = inherit_kept(running, &opening, tcp_address_of(prefix), "tcp", &wanted);
+        }
+    }
+    listener_forget_left();
+    return is_good;
 }
 
 /* ----------------------------------------------------------------------------------------- closing
@@ -375,7 +513,7 @@ void listeners_commit(struct listeners *running, struct listeners *fresh,
 void listener_close(struct listener *listener)
 {
     if (listener->fd >= 0) {
-        if (listener->path != NULL) {
+        if (listener->path != NULL && !listener->is_kept) {
             unlink(listener->path);
         }
         close(listener->fd);

@@ -22,11 +22,13 @@
 
 struct listener {
     int fd;
-    char *prefix;   /* its name */
-    char *path;     /* of a Unix socket; NULL: TCP */
-    int lock_fd;    /* held while the path is ours */
-    char *address;  /* as logs show it */
-    uid_t born_uid; /* of a path: what the system made its owner when it was bound */
+    char *prefix;    /* its name */
+    char *path;      /* of a Unix socket we may remove; NULL: TCP, or a socket unit's */
+    int lock_fd;     /* held while the path is ours */
+    char *address;   /* as logs show it */
+    char *kept_name; /* in the service manager's store; NULL: not one to be kept there */
+    bool is_kept;    /* the service manager holds it, too: it goes on listening when we end */
+    uid_t born_uid;  /* of a path: what the system made its owner when it was bound */
     gid_t born_gid;
     bool is_taken; /* while preparing: there before, with the mode and owner below */
     mode_t mode;
@@ -39,6 +41,13 @@ struct listeners {
     size_t count;
 };
 
+/* Make running, at the start, what was open before the daemon was and is what the settings want:
+ * sockets that the service manager kept from the daemon before, and those of socket units. What is
+ * not wanted is closed and forgotten. False when something must not be used, which is added to the
+ * problems; what was taken is to be closed all the same. */
+bool listeners_inherit(struct listeners *running, const struct settings *settings,
+                       struct problems *problems);
+
 /* Make fresh the sockets of all prefixes of the settings. Those that running has at the same
  * address are taken over, whichever prefix they were of. A socket file that a dead process left is
  * replaced, a live one's never. False when something cannot be had, which is added to the problems;
@@ -49,18 +58,19 @@ bool listeners_prepare(struct listeners *fresh, const struct listeners *running,
 /* Give up what was prepared. */
 void listeners_abandon(struct listeners *fresh);
 
-/* What was prepared holds from now on, as running. Files of sockets that are not there any more are
- * removed, and their descriptors given to close_later. */
+/* What was prepared holds from now on, as running, and is kept by the service manager, if there is
+ * one. Files of sockets that are not there any more are removed, and their descriptors given to
+ * close_later. */
 void listeners_commit(struct listeners *running, struct listeners *fresh,
                       void (*close_later)(void *arg, int fd), void *arg);
 
-/* Close it and remove its file. */
+/* Close it, and remove its file unless it is kept. */
 void listener_close(struct listener *listener);
 
-/* Let nobody in any more. Who has come already can still be accepted. */
+/* Let nobody in any more to those that go with us. Who has come already can still be accepted. */
 void listeners_retire(const struct listeners *listeners);
 
-/* Close all and remove the files. */
+/* Close all, and remove the files of those that are not kept. */
 void listeners_close(struct listeners *listeners);
 
 #endif

@@ -159,6 +159,7 @@ static void on_end_signal(struct service *service, int number)
     service->is_ending = true;
     log_notice("ending on signal %d: finishing what is outstanding, %lld ms at most", number,
                (long long)service->settings->daemon.shutdown_ms);
+    supervision_ending(&service->supervision, service->settings->daemon.shutdown_ms);
     listeners_retire(&service->listeners);
     for (int i = 0; i < service->worker_count; i++) {
         worker_drain(&service->workers[i]);
@@ -309,7 +310,8 @@ static bool start_workers(struct service *service)
 static bool use_settings(struct service *service, struct settings *settings)
 {
     struct problems problems = {0};
-    bool is_used = service_use(service, settings, &problems);
+    bool is_used = listeners_inherit(&service->listeners, settings, &problems) &&
+                   service_use(service, settings, &problems);
     log_problems(&problems);
     if (!is_used) {
         settings_let_go(settings);
@@ -372,7 +374,10 @@ static int serve(struct service *service, struct settings *settings)
         return EXIT_FAILURE;
     }
     say_ready(service);
+    supervision_ready(&service->supervision, service->base, service->workers, service->worker_count,
+                      &service->house);
     serve_signals(service);
+    supervision_finish(&service->supervision);
     end_workers(service);
     return EXIT_SUCCESS;
 }
@@ -389,6 +394,7 @@ static void free_service(struct service *service)
     free(service->workers);
     free(service->house.mailboxes);
     libevent_global_shutdown();
+    supervision_wait_heard();
 }
 
 int main(int argc, char **argv)

@@ -36,6 +36,7 @@ bool reload_run(struct service *service, struct reload_result *result)
 {
     struct problems changes = {0};
     *result = (struct reload_result){0};
+    supervision_reloading();
     log_notice("configuration: reading %s again",
                service->config == NULL ? "the environment" : service->config);
     struct settings *fresh = service->is_ending ? NULL : service_read(service, &result->lines);
@@ -53,6 +54,7 @@ bool reload_run(struct service *service, struct reload_result *result)
         problems_finish(&changes);
     }
     log_lines(result);
+    supervision_reloaded(&service->supervision, !result->is_done);
     return result->is_done;
 }
 

@@ -69,7 +69,7 @@ static void add_doors(struct service *service, struct layout *layout)
         const struct listener *listener = &service->listeners.items[i];
         const struct service_pool *pool =
             find_pool(service->pools, service->pool_count, listener->prefix);
-        layout_add_door(layout, listener->fd, listener->address, pool->prefix);
+        layout_add_door(layout, listener->fd, listener->address, pool->prefix, listener->is_kept);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/listener.h"
 #include "daemon/pool.h"
 #include "daemon/settings.h"
+#include "daemon/supervision.h"
 #include "daemon/worker.h"
 
 struct event_base;
@@ -30,6 +31,7 @@ struct service {
     struct worker *workers;
     int worker_count;
     struct event_base *base;
+    struct supervision supervision;
     bool is_ending;
 };
 

@@ -23,6 +23,7 @@ static void note_gone(struct upstream *upstream)
     if (upstream->connection != 0) {
         upstream->connection = 0;
         upstream->context->sight += --upstream->context->standing == 0;
+        stats_count(upstream_stats(upstream), upstreams_closed);
     }
 }
 

@@ -28,6 +28,7 @@ struct entrance {
     struct worker *worker;
     struct pool *pool;
     char *address;
+    bool is_kept; /* who comes to it while we end is served by the daemon that follows */
     struct event event;
 };
 
@@ -179,7 +180,9 @@ static void drain(struct mail *mail, void *receiver)
     struct entrance *entrance;
     LIST_FOREACH(entrance, &worker->entrances, link)
     {
-        accept_the_rest(entrance);
+        if (!entrance->is_kept) {
+            accept_the_rest(entrance);
+        }
     }
     struct pool *pool;
     struct pool *next;
@@ -309,8 +312,9 @@ static void take_doors(struct worker *worker, const struct layout *layout)
         if (find_entrance(worker, door->fd) == NULL) {
             open_entrance(worker, door->fd, door->address);
         }
-        find_entrance(worker, door->fd)->pool =
-            pool_table_find(&worker->table, door->prefix->serial);
+        entrance = find_entrance(worker, door->fd);
+        entrance->pool = pool_table_find(&worker->table, door->prefix->serial);
+        entrance->is_kept = door->is_kept;
     }
 }
 

@@ -61,8 +61,20 @@ lua_name() {
     done
 }
 
+# Speaking with systemd: libsystemd, unless WITH_SYSTEMD=no.
+systemd_name() {
+    if [ "${WITH_SYSTEMD:-yes}" != no ] && pkg-config --exists 'libsystemd >= 246'; then
+        echo libsystemd
+    fi
+}
+
 settings() {
-    local cunit lua lua_libs='' lua_cflags=''
+    local cunit lua lua_libs='' lua_cflags='' systemd systemd_libs='' systemd_cflags=''
+    systemd=$(systemd_name)
+    if [ -n "$systemd" ]; then
+        systemd_libs=$(pkg-config --libs "$systemd")
+        systemd_cflags="-DWITH_SYSTEMD $(pkg-config --cflags "$systemd")"
+    fi
     lua=$(lua_name)
     if [ -n "$lua" ]; then
         lua_libs=$(pkg-config --libs "$lua")
@@ -70,8 +82,8 @@ settings() {
     fi
     cunit=$(optional_libs cunit)
     echo "HARDENING_PROBED := $(hardening)"
-    echo "LIBRARY_CFLAGS := $(pkg-config --cflags "${LIBEVENT[@]}") $lua_cflags"
-    echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih $lua_libs -lm"
+    echo "LIBRARY_CFLAGS := $(pkg-config --cflags "${LIBEVENT[@]}") $lua_cflags $systemd_cflags"
+    echo "DAEMON_LIBS := $(pkg-config --libs "${LIBEVENT[@]}") -linih $lua_libs $systemd_libs -lm"
     echo "CLIENT_LIBS := $(pkg-config --libs hiredis) $lua_libs -lm"
     echo "LUA_LIBS := $lua_libs"
     echo "TEST_LIBS := ${cunit:--lcunit} -lm"

@@ -17,6 +17,7 @@ build    libinih-dev       header:ini.h
 build    uthash-dev        header:uthash.h
 build    libhiredis-dev    library:hiredis
 build    liblua5.1-0-dev   library:lua5.1
+build    libsystemd-dev    library:libsystemd
 redis    redis-server      command:redis-server
 redis    redis-tools       command:redis-cli
 test     libcunit1-dev     header:CUnit/Basic.h

@@ -117,7 +117,30 @@ static const char *binary(void)
     return path == NULL ? "build/flaskredisd" : path;
 }
 
-static void launch(struct daemon *pooler)
+static struct {
+    void (*prepare)(void *context);
+    void *context;
+} preparation;
+
+static void forget_preparation(void *unused)
+{
+    (void)unused;
+    preparation.prepare = NULL;
+}
+
+void daemon_prepare(void (*prepare)(void *context), void *context)
+{
+    preparation.prepare = prepare;
+    preparation.context = context;
+    case_defer(forget_preparation, NULL);
+}
+
+void daemon_reconfigure(struct daemon *pooler, const char *config)
+{
+    write_config(pooler, pooler->server_url, config);
+}
+
+void daemon_launch(struct daemon *pooler)
 {
     const char *wrapper = getenv("DAEMON_WRAPPER");
     char *argv[WORDS_MAX], *rest = NULL;
@@ -132,7 +155,8 @@ static void launch(struct daemon *pooler)
     argv[count++] = "-c";
     argv[count++] = pooler->config_path;
     argv[count] = NULL;
-    process_start(&pooler->process, argv, pooler->log_path);
+    process_start_prepared(&pooler->process, argv, pooler->log_path, preparation.prepare,
+                           preparation.context);
 }
 
 char *daemon_log(const struct daemon *pooler)
@@ -210,7 +234,7 @@ struct daemon *daemon_start(const char *url, const char *config)
     prepare(pooler);
     write_config(pooler, url, config);
     case_defer(release, pooler);
-    launch(pooler);
+    daemon_launch(pooler);
     struct starting starting = {pooler, config};
     if (!wait_until(is_ready_or_ended, &starting, patience_ms()) || pooler->process.pid == 0) {
         FAIL("the daemon does not accept on all its sockets");
@@ -289,7 +313,7 @@ int64_t daemon_descriptors(const struct daemon *pooler)
 void daemon_restart(struct daemon *pooler)
 {
     struct starting starting = {pooler, "[REDIS]"};
-    launch(pooler);
+    daemon_launch(pooler);
     if (!wait_until(is_ready_or_ended, &starting, patience_ms()) || pooler->process.pid == 0) {
         FAIL("the daemon does not start again");
     }

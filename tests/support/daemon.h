@@ -32,6 +32,15 @@ struct daemon *daemon_start(const char *url, const char *config);
 /* The usual configuration: one prefix, REDIS, with these settings ("a = 1\nb = 2\n" or ""). */
 struct daemon *daemon_start_redis(const char *url, const char *settings);
 
+/* In the children that become daemons from now on, until the case ends, call prepare(context). */
+void daemon_prepare(void (*prepare)(void *context), void *context);
+
+/* Write another configuration, for the next start or reload. */
+void daemon_reconfigure(struct daemon *pooler, const char *config);
+
+/* Try to start it with its configuration. Nothing is waited for. */
+void daemon_launch(struct daemon *pooler);
+
 /* SIGTERM, once: a second one would cut its end short. Its exit is looked at when the case ends. */
 void daemon_ask_to_end(struct daemon *pooler);
 

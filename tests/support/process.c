@@ -1,6 +1,7 @@
 /* fork and exec with the care tests need: a child never outlives its test, and every wait ends. */
 #include "tests/support/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -131,7 +133,13 @@ void file_write(const char *path, const char *text)
     }
 }
 
-static void become(char *const argv[], const char *log_path, pid_t parent)
+struct preparation {
+    void (*prepare)(void *context);
+    void *context;
+};
+
+static void become(char *const argv[], const char *log_path, pid_t parent,
+                   const struct preparation *preparation)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -144,6 +152,9 @@ static void become(char *const argv[], const char *log_path, pid_t parent)
     dup2(null_fd, STDIN_FILENO);
     dup2(log_fd, STDOUT_FILENO);
     dup2(log_fd, STDERR_FILENO);
+    if (preparation->prepare != NULL) {
+        preparation->prepare(preparation->context);
+    }
     execvp(argv[0], argv);
     fprintf(stderr, "%s: cannot be started: %s\n", argv[0], strerror(errno));
     _exit(127);
@@ -151,13 +162,20 @@ static void become(char *const argv[], const char *log_path, pid_t parent)
 
 void process_start(struct process *process, char *const argv[], const char *log_path)
 {
+    process_start_prepared(process, argv, log_path, NULL, NULL);
+}
+
+void process_start_prepared(struct process *process, char *const argv[], const char *log_path,
+                            void (*prepare)(void *context), void *context)
+{
+    const struct preparation preparation = {prepare, context};
     pid_t parent = getpid();
     *process = (struct process){.pid = fork()};
     if (process->pid < 0) {
         FAIL("%s: cannot fork: %s", argv[0], strerror(errno));
     }
     if (process->pid == 0) {
-        become(argv, log_path, parent);
+        become(argv, log_path, parent, &preparation);
     }
     setpgid(process->pid, process->pid); /* whoever comes first, so that signals find the group */
 }
@@ -205,6 +223,53 @@ void process_kill(struct process *process)
         process_signal(process, SIGKILL);
         waitpid(process->pid, &process->status, 0);
         process->pid = 0;
+    }
+}
+
+/* --- threads ---------------------------------------------------------------------------------- */
+
+static pid_t held; /* 0: none */
+
+/* The number of the thread with this name; 0: there is none. */
+static pid_t find_thread(const struct process *process, const char *name)
+{
+    char path[64];
+    struct dirent *entry;
+    pid_t found = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)process->pid);
+    DIR *tasks = opendir(path);
+    while (tasks != NULL && found == 0 && (entry = readdir(tasks)) != NULL) {
+        char comm_path[512];
+        snprintf(comm_path, sizeof(comm_path), "%s/%s/comm", path, entry->d_name);
+        const char *comm = entry->d_name[0] == '.' ? "" : file_text(comm_path);
+        bool is_it = strncmp(comm, name, strlen(name)) == 0 && comm[strlen(name)] == '\n';
+        found = is_it ? atoi(entry->d_name) : 0;
+    }
+    if (tasks != NULL) {
+        closedir(tasks);
+    }
+    return found;
+}
+
+bool process_hold_thread(const struct process *process, const char *name)
+{
+    pid_t thread = find_thread(process, name);
+    if (thread == 0) {
+        FAIL("process %d has no thread \"%s\"", (int)process->pid, name);
+    }
+    if (ptrace(PTRACE_SEIZE, thread, 0, 0) != 0) {
+        return false;
+    }
+    held = thread;
+    ptrace(PTRACE_INTERRUPT, thread, 0, 0);
+    return waitpid(thread, NULL, __WALL) == thread;
+}
+
+void process_release_thread(void)
+{
+    if (held != 0) {
+        ptrace(PTRACE_DETACH, held, 0, 0);
+        held = 0;
     }
 }
 

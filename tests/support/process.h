@@ -47,6 +47,15 @@ struct process {
  * log_path. */
 void process_start(struct process *process, char *const argv[], const char *log_path);
 
+/* The same; in the child, just before it becomes argv, prepare(context) is called. */
+void process_start_prepared(struct process *process, char *const argv[], const char *log_path,
+                            void (*prepare)(void *context), void *context);
+
+/* Let one of its threads, of this name, stand still, and go on. False: the system does not let us.
+ * For the thread of the test that called first. */
+bool process_hold_thread(const struct process *process, const char *name);
+void process_release_thread(void);
+
 /* Send a signal to its group. Nothing happens when it has ended. */
 void process_signal(struct process *process, int signal);
 
