@@ -308,7 +308,7 @@ static void load_file(struct load *load)
 
 /* The environment. */
 
-static const char *variable(const struct load *load, const char *name)
+const char *load_variable(const struct load *load, const char *name)
 {
     size_t len = strlen(name);
     for (char *const *entry = load->environment; entry && *entry; entry++) {
@@ -401,13 +401,13 @@ static void add_prefixes_of_environment(struct load *load)
 
 static void load_environment(struct load *load)
 {
-    const char *runtime_dir = variable(load, RUNTIME_DIR_VARIABLE);
+    const char *runtime_dir = load_variable(load, RUNTIME_DIR_VARIABLE);
     if (runtime_dir) {
         set_from_environment(load, DAEMON, DAEMON_AT_runtime_dir, runtime_dir);
     }
     add_prefixes_of_environment(load);
     for (size_t i = 1; i < load->section_count; i++) {
-        const char *url = variable(load, load->sections[i].url_variable);
+        const char *url = load_variable(load, load->sections[i].url_variable);
         if (url) {
             set_from_environment(load, i, PREFIX_AT_url, url);
         }

@@ -14,6 +14,8 @@
 #define SOCKET_SUFFIX ".sock"
 #define SOCKET_PATH_LEN_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define TCP_SCHEME "tcp://"
+#define PASSWORD_LEN_MAX 4096
+#define USERS_LEN_MAX (1024 * 1024)
 
 /* The prefix under check. */
 struct check {
@@ -60,6 +62,26 @@ static void hide_credentials(struct check *check)
     }
 }
 
+/* The password that is not in the URL. One with a user alone has an empty one. */
+static void take_password(struct check *check)
+{
+    struct prefix_settings *prefix = check->prefix;
+    char why[256];
+    if (prefix->password_file[0] == '\0') {
+        return;
+    }
+    if (prefix->server.password && prefix->server.password[0] != '\0') {
+        complain(check, PREFIX_AT_password_file, "is given, and \"url\" has a password, too");
+        return;
+    }
+    free(prefix->server.password);
+    prefix->server.password =
+        secret_read(check->load, prefix->password_file, PASSWORD_LEN_MAX, why, sizeof(why));
+    if (!prefix->server.password) {
+        complain(check, PREFIX_AT_password_file, "%s", why);
+    }
+}
+
 static void check_url(struct check *check)
 {
     char error[256];
@@ -75,6 +97,7 @@ static void check_url(struct check *check)
     take_time(check, server->connect_ms, PREFIX_AT_connect_ms, "socket_connect_timeout");
     take_time(check, server->heartbeat_ms, PREFIX_AT_heartbeat_ms, "health_check_interval");
     hide_credentials(check);
+    take_password(check);
 }
 
 /* Listening on TCP. */
@@ -252,12 +275,34 @@ static void empty_users(struct check *check)
     }
 }
 
+/* Users of a file stand behind those of the configuration. */
+static bool add_users_of_file(struct check *check)
+{
+    struct prefix_settings *prefix = check->prefix;
+    const struct setting_row *row = &prefix_table.rows[PREFIX_AT_users];
+    char why[256];
+    if (prefix->users_file[0] == '\0') {
+        return true;
+    }
+    char *text = secret_read(check->load, prefix->users_file, USERS_LEN_MAX, why, sizeof(why));
+    bool is_read = text && value_read(row, text, &prefix->users, why, sizeof(why));
+    if (!is_read) {
+        complain(check, PREFIX_AT_users_file, "%s", why);
+    }
+    text_wipe_free(text);
+    return is_read;
+}
+
 static void check_users(struct check *check)
 {
     const struct prefix_settings *prefix = check->prefix;
+    if (!add_users_of_file(check)) {
+        return;
+    }
     if (prefix->users.count == 0) {
         if (prefix->auth == AUTH_CHECK) {
-            complain(check, PREFIX_AT_auth, "check needs at least one user in \"users\"");
+            complain(check, PREFIX_AT_auth,
+                     "check needs at least one user in \"users\" or \"users_file\"");
         }
         return;
     }

@@ -4,6 +4,7 @@
  *   settings_file.c    lines of the file -> sections, names and values (inih)
  *   settings_values.c  the rows of settings.def and the types of their values
  *   settings_check.c   what one value cannot know alone: URLs, users, commands, paths
+ *   settings_secrets.c secrets in files of their own
  *   settings_problems.c, settings_compare.c  what is wrong; what a reload cannot change
  *   settings_help.c    --help-config
  */
@@ -170,6 +171,15 @@ struct place setting_place(const struct load *load, size_t section, const struct
 /* Add a problem and mark the load as failed. */
 #define load_fail(load, place, ...)                                                                \
     ((void)problems_add((load)->problems, place, __VA_ARGS__), (void)((load)->failed = true))
+
+/* The environment's variable of this name, or NULL. */
+const char *load_variable(const struct load *load, const char *name);
+
+/* The secret in a file: name is its whole path, or that of a credential. Without a line end behind
+ * it. The caller frees it with text_wipe_free; NULL: why says what is wrong, and never the secret.
+ */
+char *secret_read(const struct load *load, const char *name, size_t len_max, char *why,
+                  size_t why_cap);
 
 /* Check all values against each other and the system, and fill in what is made from them: server,
  * tcp, user_entries. Passwords then live there only: "url" is without them and "users" is empty. */
