@@ -426,7 +426,7 @@ struct hub *hub_get(struct pool *pool, const struct identity *identity, char *er
                  "-POOLWAIT no connection free for the subscriptions of another user (%lld of %lld "
                  "in use, setting \"lanes_max\")\r\n",
                  (long long)most, (long long)most);
-        stats_count(&pool->context.loop->stats, errors_poolwait);
+        stats_count(&pool->context.stats, errors_poolwait);
         return NULL;
     }
     return add_hub(pool, identity);
@@ -456,6 +456,14 @@ void hubs_close_idle(struct pool *pool)
         if (is_unused(hub) && (is_old || hub->upstream->refusal != NULL)) {
             close_hub(hub);
         }
+    }
+}
+
+void hubs_visit(const struct pool *pool, void (*visit)(void *arg, const struct upstream *upstream),
+                void *arg)
+{
+    for (const struct hub *hub = pool->hubs; hub != NULL; hub = hub->hh.next) {
+        visit(arg, hub->upstream);
     }
 }
 

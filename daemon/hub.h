@@ -116,6 +116,10 @@ bool hub_leave(struct subscriber *subscriber);
 /* Close hubs unused for "idle_upstream_ms", and release what was left over. */
 void hubs_close_idle(struct pool *pool);
 
+/* Show the connection of each hub of the pool. */
+void hubs_visit(const struct pool *pool, void (*visit)(void *arg, const struct upstream *upstream),
+                void *arg);
+
 /* Nobody may be subscribed. */
 void hubs_close_all(struct pool *pool);
 

@@ -77,7 +77,7 @@ static void deliver(struct topic *topic, const char *data, size_t len)
         next = TAILQ_NEXT(holder, next_holder);
         holder->key.subscriber->ops->on_message(holder->key.subscriber, &message);
     }
-    stats_add(&topic->hub->pool->context.loop->stats.messages, (uint64_t)topic->holder_count);
+    stats_add(&topic->hub->pool->context.stats.messages, (uint64_t)topic->holder_count);
     shared_bytes_release(message.shared);
 }
 

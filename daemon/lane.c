@@ -102,7 +102,7 @@ struct lane *lane_get(struct pool *pool, const struct upstream_route *route, cha
                  "-POOLWAIT no shared connection free for another database, user or protocol "
                  "(%lld of %lld in use, setting \"lanes_max\")\r\n",
                  (long long)most, (long long)most);
-        stats_count(&pool->context.loop->stats, errors_poolwait);
+        stats_count(&pool->context.stats, errors_poolwait);
         return NULL;
     }
     return add_lane(pool, route);

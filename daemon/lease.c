@@ -16,7 +16,7 @@ static const struct upstream_ops lease_ops;
 /* ------------------------------------------------------------------------------------------ quota
  */
 
-static int64_t quota_most(const struct pool *pool, enum quota_kind kind)
+int64_t quota_most(const struct pool *pool, enum quota_kind kind)
 {
     const struct prefix_settings *settings = pool->context.settings;
     const int64_t most[QUOTA_KINDS] = {[QUOTA_LEASES] = settings->leases,
@@ -27,11 +27,11 @@ static int64_t quota_most(const struct pool *pool, enum quota_kind kind)
     return most[kind];
 }
 
-static const char *const quota_settings[QUOTA_KINDS] = {[QUOTA_LEASES] = "leases",
-                                                        [QUOTA_BLOCKING] = "blocking_max",
-                                                        [QUOTA_STICKY] = "sticky_max",
-                                                        [QUOTA_LARGE] = "large_max",
-                                                        [QUOTA_RESCUE] = "leases"};
+const char *const quota_settings[QUOTA_KINDS] = {[QUOTA_LEASES] = "leases",
+                                                 [QUOTA_BLOCKING] = "blocking_max",
+                                                 [QUOTA_STICKY] = "sticky_max",
+                                                 [QUOTA_LARGE] = "large_max",
+                                                 [QUOTA_RESCUE] = "leases"};
 
 /* A message that something was given back. */
 struct nudge {
@@ -132,7 +132,7 @@ static void stop_waiting(struct lease_waiter *waiter)
 /* The connection is the waiter's now. */
 static struct lease *lend(struct lease_waiter *waiter, struct lease *lease)
 {
-    stats_count(&lease->pool->context.loop->stats, leases_granted);
+    stats_count(&lease->pool->context.stats, leases_granted);
     lease->waiter = NULL;
     lease->kind = waiter->kind;
     lease->is_sticky = waiter->kind == QUOTA_STICKY;
@@ -184,7 +184,7 @@ static void full_error(const struct lease_waiter *waiter, char *error, size_t ca
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct lease_waiter *waiter = arg;
-    struct stats *stats = &waiter->pool->context.loop->stats;
+    struct stats *stats = &waiter->pool->context.stats;
     char error[480];
     (void)fd, (void)what;
     if (waiter->is_own_limit) {
@@ -237,7 +237,7 @@ struct lease *lease_acquire(struct pool *pool, struct lease_waiter *waiter)
     event_assign(&waiter->timer, pool->context.loop->base, -1, 0, on_deadline, waiter);
     struct lease *lease = TAILQ_EMPTY(&pool->waiters[waiter->kind]) ? try_serve(waiter) : NULL;
     if (lease == NULL) {
-        stats_count(&pool->context.loop->stats, leases_queued);
+        stats_count(&pool->context.stats, leases_queued);
         TAILQ_INSERT_TAIL(&pool->waiters[waiter->kind], waiter, next);
         atomic_fetch_add(&pool->prefix->quotas[waiter->kind].waiting, 1);
         waiter->is_queued = true;
@@ -337,7 +337,7 @@ static void on_down(struct upstream *upstream)
     char error[480];
     if (lease->waiter != NULL) {
         if (upstream->refusal != NULL) { /* else it tries again until the waiter's deadline */
-            stats_count(&upstream->context->loop->stats, errors_pooldown);
+            stats_count(&upstream->context->stats, errors_pooldown);
             upstream_down_error(upstream, error, sizeof error);
             refuse(lease->waiter, error);
         }

@@ -106,6 +106,10 @@ struct lease {
  * it. */
 struct lease *lease_acquire(struct pool *pool, struct lease_waiter *waiter);
 
+/* How many of this kind the settings allow, and by which setting. */
+int64_t quota_most(const struct pool *pool, enum quota_kind kind);
+extern const char *const quota_settings[QUOTA_KINDS];
+
 /* Whether one of this kind could be had without waiting for others. */
 bool lease_has_room(const struct pool *pool, enum quota_kind kind);
 

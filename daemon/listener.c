@@ -220,6 +220,25 @@ static bool make_runtime_dir(const char *path, struct problems *problems)
     return true;
 }
 
+bool listener_open_own(struct listener *listener, const struct settings *settings, const char *name,
+                       int64_t mode, struct problems *problems)
+{
+    char nobody[] = "";
+    const struct prefix_settings own = {.name = (char *)(uintptr_t)name,
+                                        .socket_mode = mode,
+                                        .socket_owner = nobody,
+                                        .socket_group = nobody};
+    struct opening opening = {
+        .listener = listener, .settings = settings, .prefix = &own, .problems = problems};
+    *listener =
+        (struct listener){.fd = -1, .lock_fd = -1, .address = make_path(settings, name, ".sock")};
+    bool is_open = make_runtime_dir(settings->daemon.runtime_dir, problems) && open_unix(&opening);
+    if (!is_open) {
+        listener_close(listener);
+    }
+    return is_open;
+}
+
 static struct listener *find(const struct listeners *listeners, const char *address)
 {
     for (size_t i = 0; i < listeners->count; i++) {

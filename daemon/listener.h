@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "daemon/settings.h"
@@ -63,6 +64,11 @@ void listeners_abandon(struct listeners *fresh);
  * close_later. */
 void listeners_commit(struct listeners *running, struct listeners *fresh,
                       void (*close_later)(void *arg, int fd), void *arg);
+
+/* Open a Unix socket of the daemon's own, RUNTIME_DIR/NAME.sock. False with the reason in the
+ * problems; the listener is closed then. */
+bool listener_open_own(struct listener *listener, const struct settings *settings, const char *name,
+                       int64_t mode, struct problems *problems);
 
 /* Close it, and remove its file unless it is kept. */
 void listener_close(struct listener *listener);

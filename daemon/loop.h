@@ -19,8 +19,6 @@
 
 #include <event2/event_struct.h>
 
-#include "daemon/stats.h"
-
 struct event_base;
 struct evdns_base;
 
@@ -70,7 +68,6 @@ struct loop {
     struct event soon;       /* due when there are tasks of LOOP_SOON */
     bool is_stopped;
     struct spinning spinning;
-    struct stats stats;
     char *scratch; /* LOOP_SCRATCH_CAP bytes, for the current callback alone */
 };
 

@@ -15,12 +15,14 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "daemon/admin.h"
 #include "daemon/log.h"
 #include "daemon/mock_host.h"
 #include "daemon/memory.h"
 #include "daemon/reload.h"
 #include "daemon/router.h"
 #include "daemon/service.h"
+#include "daemon/stats_log.h"
 #include "include/flaskredis/version.h"
 
 #define DEFAULT_CONFIG "/etc/flaskredis/flaskredis.conf"
@@ -34,6 +36,9 @@ struct arguments {
 
 static int end_fd = -1; /* workers that have ended count here */
 static int ended_count;
+
+static struct census_office office;
+static struct admin admin;
 
 static const char usage[] =
     "usage: flaskredisd [-c FILE] [--check]\n"
@@ -174,18 +179,15 @@ static void on_reload_signal(struct service *service, int number)
     struct reload_result result;
     (void)number;
     reload_run(service, &result);
+    admin_note_settings(&admin);
     reload_result_finish(&result);
 }
 
 static void on_stats_signal(struct service *service, int number)
 {
     (void)number;
-    const struct stats **sets = memory_alloc((size_t)service->worker_count * sizeof *sets);
-    for (int i = 0; i < service->worker_count; i++) {
-        sets[i] = &service->workers[i].loop.stats;
-    }
-    stats_log(sets, service->worker_count);
-    free(sets);
+    (void)service;
+    stats_log(&office);
 }
 
 static void on_worker_ended(evutil_socket_t fd, short what, void *arg)
@@ -319,6 +321,26 @@ static bool use_settings(struct service *service, struct settings *settings)
     return is_used;
 }
 
+/* The main thread's own door. It stands before those of the prefixes: who finds them finds it, too.
+ * Nobody is served there before the main thread's loop runs. */
+static bool open_admin(struct service *service, const struct settings *settings)
+{
+    struct problems problems = {0};
+    if (!census_office_open(&office, service->base, service->workers, service->worker_count)) {
+        log_error("cannot start: %s", strerror(errno));
+        return false;
+    }
+    bool is_open = admin_open(&admin, service, &office, settings, &problems);
+    log_problems(&problems);
+    return is_open;
+}
+
+static void close_admin(void)
+{
+    admin_close(&admin);
+    census_office_close(&office);
+}
+
 static void say_ready(const struct service *service)
 {
     for (size_t i = 0; i < service->listeners.count; i++) {
@@ -365,20 +387,21 @@ static int serve(struct service *service, struct settings *settings)
         settings_let_go(settings);
         return EXIT_FAILURE;
     }
-    if (!make_workers(service)) {
+    if (!make_workers(service) || !open_admin(service, settings)) {
         settings_let_go(settings);
         return EXIT_FAILURE;
     }
     if (!use_settings(service, settings) || !start_workers(service)) {
+        close_admin();
         listeners_close(&service->listeners);
         return EXIT_FAILURE;
     }
     say_ready(service);
-    supervision_ready(&service->supervision, service->base, service->workers, service->worker_count,
-                      &service->house);
+    supervision_ready(&service->supervision, service->base, &office, &service->house);
     serve_signals(service);
     supervision_finish(&service->supervision);
     end_workers(service);
+    close_admin();
     return EXIT_SUCCESS;
 }
 

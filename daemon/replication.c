@@ -150,7 +150,7 @@ static enum routed answer_lost(struct session *session)
 {
     end_confirming(session);
     session->is_told_lost = true;
-    stats_count(&context_of(session)->loop->stats, errors_poollost);
+    stats_count(&session->pool->context.stats, errors_poollost);
     session_answer_error(session, "POOLLOST the connection that carried the write is gone; its "
                                   "replication cannot be confirmed");
     if (is_fresh(session->lease)) { /* it was lent for this */

@@ -296,7 +296,7 @@ static enum routed answer_subscribed(struct session *session, const struct call 
     if (session->lease != NULL && session->lease->state == LEASE_QUEUEING) {
         session->lost = LOST_QUEUED;
     }
-    stats_count(&session->pool->context.loop->stats, errors_pooldeny);
+    stats_count(&session->pool->context.stats, errors_pooldeny);
     session_answer_error(session, "POOLDENY '%s' is denied %swhile subscribed (setting \"pubsub\")",
                          call->command->name, session->lost == LOST_QUEUED ? "in MULTI " : "");
     return ROUTED;
@@ -498,7 +498,7 @@ static enum routed answer_refusal(struct session *session, const struct call *ca
 static enum routed answer_denied(struct session *session, const struct call *call)
 {
     char error[256];
-    stats_count(&session->pool->context.loop->stats, errors_pooldeny);
+    stats_count(&session->pool->context.stats, errors_pooldeny);
     snprintf(error, sizeof error, "-POOLDENY '%s' is denied for prefix %s (setting \"deny\")\r\n",
              call->command->name, session->pool->context.settings->name);
     return router_answer_instead(session, call, error);

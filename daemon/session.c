@@ -151,7 +151,7 @@ static bool is_full(struct house *house)
 static void turn_away(struct pool *pool, int fd)
 {
     atomic_fetch_sub(&pool->prefix->house->clients, 1);
-    stats_count(&pool->context.loop->stats, clients_refused);
+    stats_count(&pool->context.stats, clients_refused);
     if (send(fd, too_many, sizeof too_many - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         log_debug("client of %s turned away: %s", pool->context.settings->name, strerror(errno));
     }
@@ -186,7 +186,7 @@ void session_create(struct pool *pool, int fd)
     transport_make_lazy(&session->transport);
     transport_want_read(&session->transport, true);
     TAILQ_INSERT_TAIL(&pool->sessions, session, link);
-    stats_count(&loop->stats, clients_accepted);
+    stats_count(&pool->context.stats, clients_accepted);
     log_debug("client %" PRIu64 " %s: connected from %s", session->id, pool->context.settings->name,
               session->address);
 }
@@ -212,7 +212,7 @@ void session_close(struct session *session, const char *reason)
     transport_close(&session->transport);
     TAILQ_REMOVE(&pool->sessions, session, link);
     atomic_fetch_sub(&pool->prefix->house->clients, 1);
-    stats_count(&pool->context.loop->stats, clients_closed);
+    stats_count(&pool->context.stats, clients_closed);
     session_end_wait(session);
     session_end_diversion(session);
     if (session->lane != NULL) {
@@ -374,7 +374,7 @@ void sessions_shed(struct pool *pool)
         log_warning("client %" PRIu64 " %s: closed with %zu bytes unread: the daemon's limit is "
                     "reached (setting \"memory_max\")",
                     largest->id, pool->context.settings->name, largest->accounted);
-        stats_count(&pool->context.loop->stats, clients_closed_slow);
+        stats_count(&pool->context.stats, clients_closed_slow);
         session_close(largest, "memory_max");
     }
 }

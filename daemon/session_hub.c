@@ -189,7 +189,7 @@ static void on_done(struct subscriber *subscriber, const char *reply, size_t len
 static void on_lost(struct subscriber *subscriber)
 {
     struct session *session = session_of(subscriber);
-    stats_count(&session->pool->context.loop->stats, clients_closed_hub_lost);
+    stats_count(&session->pool->context.stats, clients_closed_hub_lost);
     bool may_wait_long = session->is_blocking || session->wait != NULL;
     session_leave_hub(session);
     if (may_wait_long) {
@@ -286,7 +286,7 @@ static void answer_unsubscribed(struct session *session, const struct call *call
         ack.len = is_named ? word.len : 0;
         write_ack(session, &ack);
     } while (ack.name != NULL);
-    stats_count(&session->pool->context.loop->stats, requests_local);
+    stats_count(&session->pool->context.stats, requests_local);
 }
 
 /* Answer why the hub cannot be asked. */
@@ -312,7 +312,7 @@ static struct hub *reach_hub(struct session *session)
         }
     }
     if (!hub_accepts(hub, error, sizeof error)) {
-        stats_count(&session->pool->context.loop->stats, errors_pooldown);
+        stats_count(&session->pool->context.stats, errors_pooldown);
         answer_down(session, error);
         return NULL;
     }
@@ -323,7 +323,7 @@ static void begin_asking(struct session *session)
 {
     session->is_hub_silent = session_is_silent(session);
     session_begin_answer(session);
-    stats_count(&session->pool->context.loop->stats, requests_shared);
+    stats_count(&session->pool->context.stats, requests_shared);
 }
 
 enum routed session_ask_hub(struct session *session, const struct call *call)

@@ -72,7 +72,7 @@ static enum routed route_call(struct session *session, struct call *call)
 static void protocol_error(struct session *session, const char *text)
 {
     if (session_is_quiet(session)) {
-        stats_count(&session->pool->context.loop->stats, errors_protocol);
+        stats_count(&session->pool->context.stats, errors_protocol);
         session_answer_error(session, "ERR %s", text);
         session_close_when_written(session);
     }
@@ -423,6 +423,7 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     session->last_input_ms = loop_now_ms();
+    stats_add(&session->pool->context.stats.client_read_bytes, count);
     session->needs_more = false;
     loop_note_speaker(session->pool->context.loop, session);
     if (session->in_len == 0) { /* the usual case: straight from where it was read */

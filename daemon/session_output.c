@@ -51,7 +51,7 @@ static void check_output(struct session *session)
         const char *setting = is_subscribed ? "subscriber_limit" : "reply_limit";
         log_info("client %" PRIu64 " %s: closed with %zu bytes unread (setting \"%s\")",
                  session->id, settings->name, waiting, setting);
-        stats_count(&session->pool->context.loop->stats, clients_closed_slow);
+        stats_count(&session->pool->context.stats, clients_closed_slow);
         session_close(session, setting);
     } else if (waiting > OUTPUT_HIGH_WATER) {
         session_stop(session, STOP_OUTPUT);
@@ -88,6 +88,7 @@ static void write_out(struct session *session)
         outcome = transport_write(&session->transport, session->out, 0,
                                   evbuffer_get_length(session->out), &written);
         evbuffer_drain(session->out, written);
+        stats_add(&session->pool->context.stats.client_written_bytes, written);
         session->last_output_ms = loop_now_ms();
     }
     transport_consume_much(&session->transport);
@@ -144,7 +145,7 @@ bool session_is_silent(const struct session *session)
 
 void session_answer(struct session *session, const char *data, size_t len)
 {
-    stats_count(&session->pool->context.loop->stats, requests_local);
+    stats_count(&session->pool->context.stats, requests_local);
     if (!session_is_silent(session)) {
         session_write(session, data, len);
     }
@@ -181,7 +182,7 @@ void session_answer_bulk(struct session *session, const char *data, size_t len)
         session_answerf(session, session->proto == 3 ? "_\r\n" : "$-1\r\n");
         return;
     }
-    stats_count(&session->pool->context.loop->stats, requests_local);
+    stats_count(&session->pool->context.stats, requests_local);
     if (!session_is_silent(session)) {
         char header[32];
         int header_len = snprintf(header, sizeof header, "$%zu\r\n", len);

@@ -151,7 +151,7 @@ static void on_reply(struct reply_sink *sink, const struct reply_part *part)
             note_reply(session, part);
         }
         if (part->slot->tag & TAG_BLOCKING && (session->is_dead || session->is_deaf)) {
-            stats_count(&session->pool->context.loop->stats, blocked_reply_lost);
+            stats_count(&session->pool->context.stats, blocked_reply_lost);
         }
         session_note_replies(session, part->count);
     }
@@ -282,7 +282,7 @@ static void on_wait_deadline(evutil_socket_t fd, short what, void *arg)
     char error[480];
     (void)fd, (void)what;
     upstream_down_error(wait->upstream, error, sizeof error);
-    stats_count(&wait->session->pool->context.loop->stats, errors_pooldown);
+    stats_count(&wait->session->pool->context.stats, errors_pooldown);
     finish_wait(wait->session, memory_text(error, strlen(error)));
 }
 
@@ -452,7 +452,7 @@ static enum routed answer_down(struct session *session, const char *error, uint3
     }
     const char *line = shows_refusal(session, upstream) ? upstream->refusal : error;
     for (uint32_t i = 0; i < count; i++) {
-        stats_count(&session->pool->context.loop->stats, errors_pooldown);
+        stats_count(&session->pool->context.stats, errors_pooldown);
         session_answer(session, line, strlen(line));
     }
     return ROUTED;
@@ -505,7 +505,7 @@ enum routed session_send_shared(struct session *session, const struct call *call
     enum routed routed = session_want_shared(session, 1, &upstream);
     if (upstream != NULL) {
         session_send_on(session, upstream, call, tag, 0);
-        stats_count(&session->pool->context.loop->stats, requests_shared);
+        stats_count(&session->pool->context.stats, requests_shared);
     }
     return routed;
 }
@@ -516,7 +516,7 @@ enum routed session_send_shared(struct session *session, const struct call *call
 enum routed session_send_leased(struct session *session, const struct call *call, uint8_t tag)
 {
     session_send_on(session, session->lease->upstream, call, (uint8_t)(tag | TAG_LEASED), 0);
-    stats_count(&session->pool->context.loop->stats, requests_leased);
+    stats_count(&session->pool->context.stats, requests_leased);
     session->waited_ms = 0;
     if (session->lease->upstream->is_stuffed) {
         session_stop(session, STOP_ROOM);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "common/command.h"
+#include "daemon/access.h"
 
 #define SOCKET_SUFFIX ".sock"
 #define SOCKET_PATH_LEN_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
@@ -368,6 +369,18 @@ static void check_owner(struct check *check)
     }
 }
 
+/* RUNTIME_DIR/admin.sock is the daemon's own. */
+static void check_own_names(struct check *check)
+{
+    struct load *load = check->load;
+    if (load->settings->daemon.admin_socket && strcmp(check->prefix->name, "ADMIN") == 0) {
+        struct place place = setting_place(load, 0, &daemon_table.rows[DAEMON_AT_admin_socket]);
+        load_fail(load, &place,
+                  "its socket would have the name of that of prefix ADMIN (choose "
+                  "another prefix, or \"admin_socket\" = no)");
+    }
+}
+
 static void check_socket_path(struct check *check)
 {
     struct load *load = check->load;
@@ -382,6 +395,29 @@ static void check_socket_path(struct check *check)
     }
 }
 
+static bool find_user(const char *text)
+{
+    uid_t uid;
+    return access_find_user(text, &uid);
+}
+
+static bool find_group(const char *text)
+{
+    gid_t gid;
+    return access_find_group(text, &gid);
+}
+
+static void check_admins(struct load *load, const struct word_list *list, size_t at,
+                         bool (*find)(const char *text))
+{
+    struct place place = setting_place(load, 0, &daemon_table.rows[at]);
+    for (size_t i = 0; i < list->count; i++) {
+        if (!find(list->items[i])) {
+            load_fail(load, &place, "entry %zu names nobody on this system", i + 1);
+        }
+    }
+}
+
 static void check_runtime_dir(struct load *load)
 {
     if (load->settings->daemon.runtime_dir[0] == '\0') {
@@ -393,6 +429,8 @@ static void check_runtime_dir(struct load *load)
 void settings_check(struct load *load)
 {
     check_runtime_dir(load);
+    check_admins(load, &load->settings->daemon.admin_users, DAEMON_AT_admin_users, find_user);
+    check_admins(load, &load->settings->daemon.admin_groups, DAEMON_AT_admin_groups, find_group);
     for (size_t i = 0; i < load->settings->prefix_count; i++) {
         struct check check = {load, i + 1, &load->settings->prefixes[i]};
         check_url(&check);
@@ -403,6 +441,7 @@ void settings_check(struct load *load)
         check_commands(&check, &check.prefix->allow, PREFIX_AT_allow);
         check_contradictions(&check);
         check_owner(&check);
+        check_own_names(&check);
         check_socket_path(&check);
     }
 }

@@ -1,4 +1,4 @@
-/* Counters, one set for each worker. */
+/* Counters, one set for each pool. */
 #ifndef STATS_H
 #define STATS_H
 
@@ -11,6 +11,17 @@ struct stats {
 #undef STAT
 };
 
+enum counter {
+#define STAT(name, help) STAT_##name,
+#include "daemon/stats.def"
+#undef STAT
+    STAT_COUNT
+};
+
+extern const struct stat_row {
+    const char *name, *help;
+} stat_rows[STAT_COUNT];
+
 /* Count one more. Only the worker whose statistics these are writes, so no locked instruction is
  * needed. */
 #define stats_count(stats, name) stats_add(&(stats)->name, 1)
@@ -21,7 +32,7 @@ static inline void stats_add(_Atomic uint64_t *counter, uint64_t count)
     atomic_store_explicit(counter, now + count, memory_order_relaxed);
 }
 
-/* Log the counters that are not zero, added up over count sets. */
-void stats_log(const struct stats *const *sets, int count);
+/* One of the counters, by its row. */
+uint64_t stats_get(const struct stats *stats, enum counter row);
 
 #endif

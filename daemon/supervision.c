@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,6 +12,7 @@
 
 #include "daemon/container.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 #include "daemon/notify.h"
 #include "daemon/stats.h"
 
@@ -30,33 +32,11 @@ static struct timeval milliseconds(int64_t ms)
 /* ------------------------------------------------------------------------------------------ status
  */
 
-struct sums {
-    uint64_t requests;
-    uint64_t upstreams;
-};
-
-static uint64_t load(const _Atomic uint64_t *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-static struct sums add_up(const struct supervision *supervision)
-{
-    struct sums sums = {0};
-    for (int i = 0; i < supervision->worker_count; i++) {
-        const struct stats *stats = &supervision->workers[i].loop.stats;
-        uint64_t closed = load(&stats->upstreams_closed); /* before what it is taken from */
-        sums.requests += load(&stats->requests_shared) + load(&stats->requests_leased) +
-                         load(&stats->requests_local);
-        sums.upstreams += load(&stats->upstreams_connected) - closed;
-    }
-    return sums;
-}
-
-static void write_status(const struct supervision *supervision, uint64_t rate, uint64_t upstreams,
-                         char *to, size_t cap)
+static void write_status(const struct supervision *supervision, char *to, size_t cap)
 {
     long long clients = (long long)atomic_load(&supervision->house->clients);
+    uint64_t rate = supervision->rate;
+    uint64_t upstreams = supervision->upstreams;
     if (supervision->is_ending) {
         snprintf(to, cap, "ending: %lld client%s left", clients, clients == 1 ? "" : "s");
         return;
@@ -72,14 +52,7 @@ static void write_status(const struct supervision *supervision, uint64_t rate, u
 static bool renew_status(struct supervision *supervision)
 {
     char status[sizeof supervision->status];
-    struct sums sums = add_up(supervision);
-    uint64_t now_ms = loop_now_ms();
-    uint64_t passed_ms = now_ms - supervision->status_ms;
-    uint64_t count = sums.requests - supervision->requests;
-    uint64_t rate = passed_ms == 0 ? 0 : (count * 1000 + passed_ms / 2) / passed_ms;
-    supervision->status_ms = now_ms;
-    supervision->requests = sums.requests;
-    write_status(supervision, rate, sums.upstreams, status, sizeof status);
+    write_status(supervision, status, sizeof status);
     if (strcmp(status, supervision->status) == 0) {
         return false;
     }
@@ -93,18 +66,69 @@ static void expect_status(struct supervision *supervision)
     event_add(&supervision->status_timer, &wait);
 }
 
-static void on_status_time(evutil_socket_t fd, short what, void *arg)
+/* What the workers have done and have, added up. */
+struct look {
+    struct census census;
+    struct supervision *supervision;
+    uint64_t requests;
+    uint64_t upstreams;
+};
+
+static void visit(struct census *census, struct worker *worker)
 {
-    struct supervision *supervision = arg;
-    (void)fd, (void)what;
-    bool has_changed = renew_status(supervision);
-    if (has_changed) {
+    struct look *look = (struct look *)census;
+    const struct pool *pool;
+    for (pool = worker->table.pools; pool != NULL; pool = pool->hh.next) {
+        const struct stats *stats = &pool->context.stats;
+        look->requests += stats_get(stats, STAT_requests_shared) +
+                          stats_get(stats, STAT_requests_leased) +
+                          stats_get(stats, STAT_requests_local);
+        look->upstreams += pool->context.standing;
+    }
+}
+
+static void note_rate(struct supervision *supervision, uint64_t requests)
+{
+    uint64_t now_ms = loop_now_ms();
+    uint64_t passed_ms = now_ms - supervision->status_ms;
+    /* a prefix that went took its count along */
+    uint64_t count = requests > supervision->requests ? requests - supervision->requests : 0;
+    supervision->rate = passed_ms == 0 ? 0 : (count * 1000 + passed_ms / 2) / passed_ms;
+    supervision->status_ms = now_ms;
+    supervision->requests = requests;
+}
+
+static void finish(struct census *census)
+{
+    struct look *look = (struct look *)census;
+    struct supervision *supervision = look->supervision;
+    note_rate(supervision, look->requests);
+    supervision->upstreams = look->upstreams;
+    free(look);
+    if (supervision->is_over) {
+        return;
+    }
+    if (renew_status(supervision)) {
         notify_say("STATUS=%s", supervision->status);
         supervision->status_wait_ms = STATUS_WAIT_LEAST_MS;
     } else if (supervision->status_wait_ms < STATUS_WAIT_MOST_MS) {
         supervision->status_wait_ms *= 2;
     }
     expect_status(supervision);
+}
+
+static void on_status_time(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervision *supervision = arg;
+    struct look *look = memory_zeroed(sizeof *look);
+    (void)fd, (void)what;
+    look->census.visit = visit;
+    look->census.finish = finish;
+    look->supervision = supervision;
+    if (!census_start(&look->census, supervision->office)) {
+        free(look);
+        expect_status(supervision);
+    }
 }
 
 /* ---------------------------------------------------------------------------------------- watchdog
@@ -155,11 +179,11 @@ static void start_watch(struct supervision *supervision)
  */
 
 void supervision_ready(struct supervision *supervision, struct event_base *base,
-                       struct worker *workers, int count, struct house *house)
+                       struct census_office *office, struct house *house)
 {
-    *supervision = (struct supervision){.base = base,
-                                        .workers = workers,
-                                        .worker_count = count,
+    *supervision = (struct supervision){.office = office,
+                                        .workers = office->workers,
+                                        .worker_count = office->worker_count,
                                         .house = house,
                                         .status_wait_ms = STATUS_WAIT_LEAST_MS,
                                         .status_ms = loop_now_ms()};
@@ -205,6 +229,7 @@ void supervision_ending(struct supervision *supervision, int64_t limit_ms)
 
 void supervision_finish(struct supervision *supervision)
 {
+    supervision->is_over = true;
     event_del(&supervision->status_timer);
     event_del(&supervision->watch_timer);
 }

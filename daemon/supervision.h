@@ -20,6 +20,7 @@
 
 #include <event2/event_struct.h>
 
+#include "daemon/census.h"
 #include "daemon/mailbox.h"
 #include "daemon/worker.h"
 
@@ -33,7 +34,7 @@ struct watch {
 };
 
 struct supervision {
-    struct event_base *base;
+    struct census_office *office;
     struct worker *workers;
     int worker_count;
     struct house *house;
@@ -43,14 +44,17 @@ struct supervision {
     int64_t status_wait_ms; /* until the next look at the status */
     uint64_t status_ms;     /* of the last one */
     uint64_t requests;      /* until then */
+    uint64_t rate;          /* of requests in a second */
+    uint64_t upstreams;     /* connections to servers that stood then */
     char status[160];       /* what was said last */
     bool is_reload_refused;
     bool is_ending;
+    bool is_over; /* nobody is told anything any more */
 };
 
 /* All listens and serves: say so, and begin to tell how it goes. */
 void supervision_ready(struct supervision *supervision, struct event_base *base,
-                       struct worker *workers, int count, struct house *house);
+                       struct census_office *office, struct house *house);
 
 /* The configuration is being read again, and now one is in force: a fresh one, or still the old one
  * because the fresh one was refused. */

@@ -49,7 +49,7 @@ static void try_address(struct upstream *upstream);
 
 struct stats *upstream_stats(struct upstream *upstream)
 {
-    return &upstream->context->loop->stats;
+    return &upstream->context->stats;
 }
 
 const char *upstream_server_name(const struct upstream *upstream, char *to, size_t cap)
@@ -317,6 +317,7 @@ static void write_requests(struct upstream *upstream)
                                   (size_t)(requests->written - requests->begin),
                                   requests_unwritten(requests), &written);
         requests_note_written(requests, written);
+        stats_add(&upstream_stats(upstream)->server_written_bytes, written);
     }
     if (outcome == TRANSPORT_FAILED) {
         go_deaf(upstream, errno);

@@ -31,6 +31,7 @@
 #include "daemon/requests.h"
 #include "daemon/resolve.h"
 #include "daemon/settings.h"
+#include "daemon/stats.h"
 #include "daemon/transport.h"
 
 enum upstream_state {
@@ -63,6 +64,7 @@ struct upstream_context {
     uint32_t standing;         /* READY now */
     uint64_t sight; /* changes whenever the server may have become another process unnoticed:
                        a connection was lost, or none stands any more */
+    struct stats stats;
 };
 
 struct upstream;

@@ -244,6 +244,7 @@ void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
     case TRANSPORT_OK:
         break;
     }
+    stats_add(&upstream_stats(upstream)->server_read_bytes, count);
     if (upstream->state == UPSTREAM_HANDSHAKE) {
         take_handshake(upstream, scratch, count);
     } else {

@@ -192,7 +192,7 @@ static void lanes_in_use_are_not_closed_and_the_setting_is_named(void)
     EXPECT(lane_of(4) == NULL);
     expect_bytes(__FILE__, __LINE__, "error", refusal, strlen(refusal), expected,
                  sizeof(expected) - 1);
-    EXPECT_NUMBER(fixture.loop.stats.errors_poolwait, 1);
+    EXPECT_NUMBER(fixture.pool.context.stats.errors_poolwait, 1);
     lane_forget(&watchers[2].waiter);
     EXPECT(lane_of(4) != NULL && !has_lane(2));
     lane_forget(&watchers[1].waiter);

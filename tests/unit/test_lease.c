@@ -69,7 +69,7 @@ static void who_waits_too_long_is_told_which_setting_bound_it(void)
         EXPECT(b->lease == NULL); /* it waits no more */
         EXPECT_NUMBER(used((enum quota_kind)kind), 0);
     }
-    EXPECT_NUMBER(fixture.loop.stats.errors_poolwait, QUOTA_KINDS);
+    EXPECT_NUMBER(fixture.pool.context.stats.errors_poolwait, QUOTA_KINDS);
 }
 
 static void who_gave_up_in_the_queue_is_passed_over(void)
@@ -140,7 +140,7 @@ static void whose_own_limit_comes_first_gets_its_own_answer(void)
     event_base_once(fixture.loop.base, -1, EV_TIMEOUT, ask_late, a, &now);
     EXPECT_SOON(is_refused(a));
     expect_bytes(__FILE__, __LINE__, "answer", a->error, strlen(a->error), "*-1\r\n", 5);
-    EXPECT_NUMBER(fixture.loop.stats.errors_pooldown, 0);
+    EXPECT_NUMBER(fixture.pool.context.stats.errors_pooldown, 0);
     EXPECT_NUMBER(used(QUOTA_BLOCKING), 0);
 }
 
@@ -159,7 +159,7 @@ static void a_refusal_of_the_server_is_told_and_gives_the_quota_back(void)
     EXPECT_HAS(a->error, "(choice of database (SELECT) refused: ERR DB index is out of range)");
     EXPECT_SOON(b->lease != NULL);
     EXPECT_NUMBER(used(QUOTA_LEASES), 1);
-    EXPECT_NUMBER(fixture.loop.stats.errors_pooldown, 1);
+    EXPECT_NUMBER(fixture.pool.context.stats.errors_pooldown, 1);
 }
 
 static void a_server_that_is_not_there_is_told_after_the_wait(void)

@@ -1,0 +1,206 @@
+/* SHOW of what the main thread knows itself, and of what is added up over the workers. */
+#include "daemon/admin_parts.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "daemon/lease.h"
+#include "daemon/loop.h"
+#include "daemon/settings_show.h"
+#include "include/flaskredis/version.h"
+
+/* ----------------------------------------------------------------------------------- main thread
+ */
+
+void admin_show_version(const struct admin_request *request)
+{
+    const struct admin *admin = request->admin;
+    struct rows rows;
+    rows_init(&rows, request->guest->proto);
+    rows_begin(&rows);
+    rows_text(&rows, "version", FLASKREDIS_VERSION);
+    rows_number(&rows, "pid", getpid());
+    rows_number(&rows, "started", admin->started_s);
+    rows_number(&rows, "uptime_s", (int64_t)(loop_now_ms() - admin->started_ms) / 1000);
+    rows_number(&rows, "workers", admin->office->worker_count);
+    rows_text(&rows, "config", admin->service->config);
+    rows_text(&rows, "runtime_dir", admin->service->settings->daemon.runtime_dir);
+    rows_text(&rows, "libevent", event_get_version());
+    rows_end(&rows);
+    admin_answer_rows(request->guest, &rows);
+}
+
+static void show_setting(void *arg, const struct shown_setting *setting)
+{
+    struct rows *rows = arg;
+    rows_begin(rows);
+    rows_text(rows, "section", setting->section);
+    rows_text(rows, "setting", setting->name);
+    rows_text(rows, "value", setting->value);
+    rows_text(rows, "default", setting->default_text);
+    rows_text(rows, "reloadable", setting->is_reloadable ? "yes" : "no");
+    rows_end(rows);
+}
+
+void admin_show_config(const struct admin_request *request)
+{
+    struct rows rows;
+    char section[ADMIN_NAME_CAP];
+    const char *only = request->count > 2 ? admin_word_text(&request->words[2], section) : NULL;
+    rows_init(&rows, request->guest->proto);
+    if (settings_show(request->admin->service->settings, only, show_setting, &rows) == 0) {
+        rows_finish(&rows);
+        admin_answer_error(request->guest, "ERR no section %s in the configuration", only);
+        return;
+    }
+    admin_answer_rows(request->guest, &rows);
+}
+
+/* ------------------------------------------------------------------------------------- added up
+ */
+
+static void count_pool(struct question *question, struct pool *pool)
+{
+    tallies_add(&question->tallies, pool);
+}
+
+/* Ask for the tallies of the prefixes, and tell them so. */
+static void ask_tallies(const struct admin_request *request,
+                        void (*tell)(struct question *question))
+{
+    struct question *question = admin_question(request);
+    if (question != NULL) {
+        question->visit = count_pool;
+        question->tell = tell;
+        admin_ask(question);
+    }
+}
+
+static void tell_pools(struct question *question)
+{
+    for (size_t i = 0; i < question->tallies.count; i++) {
+        const struct tally *tally = &question->tallies.items[i];
+        rows_begin(&question->rows);
+        rows_text(&question->rows, "prefix", tally->prefix);
+        rows_text(&question->rows, "server", tally->server);
+        for (int row = 0; row < GAUGE_COUNT; row++) {
+            rows_number(&question->rows, gauge_rows[row].name, tally->gauges[row]);
+        }
+        rows_end(&question->rows);
+    }
+}
+
+void admin_show_pools(const struct admin_request *request)
+{
+    ask_tallies(request, tell_pools);
+}
+
+static void tell_stats(struct question *question)
+{
+    for (size_t i = 0; i < question->tallies.count; i++) {
+        const struct tally *tally = &question->tallies.items[i];
+        rows_begin(&question->rows);
+        rows_text(&question->rows, "prefix", tally->prefix);
+        for (int row = 0; row < STAT_COUNT; row++) {
+            rows_number(&question->rows, stat_rows[row].name, (int64_t)tally->counters[row]);
+        }
+        rows_end(&question->rows);
+    }
+}
+
+void admin_show_stats(const struct admin_request *request)
+{
+    ask_tallies(request, tell_stats);
+}
+
+/* ------------------------------------------------------------------------------------------ LIMITS
+ */
+
+static void add_limit(struct rows *rows, const char *prefix, const char *setting, int64_t used,
+                      int64_t most, int64_t waiting)
+{
+    rows_begin(rows);
+    rows_text(rows, "prefix", prefix);
+    rows_text(rows, "setting", setting);
+    rows_number(rows, "used", used);
+    rows_number(rows, "most", most);
+    rows_number(rows, "waiting", waiting);
+    rows_end(rows);
+}
+
+static void tell_limits(struct question *question)
+{
+    const struct house *house = &question->admin->service->house;
+    if (question->prefix[0] == '\0') {
+        add_limit(&question->rows, "", "clients_max", atomic_load(&house->clients),
+                  atomic_load(&house->clients_max), 0);
+        add_limit(&question->rows, "", "memory_max", atomic_load(&house->memory_used),
+                  atomic_load(&house->memory_max), 0);
+    }
+    for (size_t i = 0; i < question->tallies.count; i++) {
+        const struct tally *tally = &question->tallies.items[i];
+        for (int kind = 0; kind < QUOTA_KINDS; kind++) {
+            if (kind != QUOTA_RESCUE) {
+                add_limit(&question->rows, tally->prefix, quota_settings[kind],
+                          tally->quotas[kind].used, tally->quotas[kind].most,
+                          tally->quotas[kind].waiting);
+            }
+        }
+    }
+}
+
+void admin_show_limits(const struct admin_request *request)
+{
+    ask_tallies(request, tell_limits);
+}
+
+/* ------------------------------------------------------------------------------------------ MEMORY
+ */
+
+static void add_memory(struct rows *rows, const char *name, int64_t bytes)
+{
+    rows_begin(rows);
+    rows_text(rows, "what", name);
+    rows_number(rows, "bytes", bytes);
+    rows_end(rows);
+}
+
+/* Pages of the process that are in memory: the second number of the file. */
+static int64_t resident_bytes(void)
+{
+    char line[128] = "";
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL) {
+        return 0;
+    }
+    char *rest = fgets(line, sizeof line, file) == NULL ? NULL : strchr(line, ' ');
+    fclose(file);
+    return rest == NULL ? 0 : strtoll(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
+}
+
+static void tell_memory(struct question *question)
+{
+    struct mallinfo2 allocated = mallinfo2();
+    int64_t input = 0;
+    int64_t unwritten = 0;
+    for (size_t i = 0; i < question->tallies.count; i++) {
+        input += question->tallies.items[i].gauges[GAUGE_input_bytes];
+        unwritten += question->tallies.items[i].gauges[GAUGE_unwritten_bytes];
+    }
+    add_memory(&question->rows, "resident", resident_bytes());
+    add_memory(&question->rows, "allocated", (int64_t)(allocated.uordblks + allocated.hblkhd));
+    add_memory(&question->rows, "unread_replies",
+               atomic_load(&question->admin->service->house.memory_used));
+    add_memory(&question->rows, "requests_of_clients", input);
+    add_memory(&question->rows, "unwritten_to_servers", unwritten);
+}
+
+void admin_show_memory(const struct admin_request *request)
+{
+    ask_tallies(request, tell_memory);
+}

@@ -1,0 +1,106 @@
+/* Adding up what pools have. See tally.h. */
+#include "daemon/tally.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "daemon/lease.h"
+#include "daemon/memory.h"
+#include "daemon/session.h"
+
+const struct gauge_row gauge_rows[GAUGE_COUNT] = {
+#define GAUGE(name, help) {#name, help},
+#include "daemon/gauges.def"
+#undef GAUGE
+};
+
+static struct tally *tally_of(struct tallies *tallies, const struct pool *pool)
+{
+    const struct prefix_settings *settings = pool->context.settings;
+    char server[256];
+    for (size_t i = 0; i < tallies->count; i++) {
+        if (strcmp(tallies->items[i].prefix, settings->name) == 0) {
+            return &tallies->items[i];
+        }
+    }
+    tallies->items = memory_resize(tallies->items, (tallies->count + 1) * sizeof *tallies->items);
+    struct tally *tally = &tallies->items[tallies->count++];
+    fr_url_show(&settings->server, server, sizeof server);
+    *tally = (struct tally){.prefix = memory_text(settings->name, strlen(settings->name)),
+                            .server = memory_text(server, strlen(server))};
+    return tally;
+}
+
+static void add_session(struct tally *tally, const struct session *session)
+{
+    tally->gauges[GAUGE_clients]++;
+    tally->gauges[GAUGE_clients_waiting] += session->wait != NULL;
+    tally->gauges[GAUGE_clients_blocked] += session->is_blocking && session->outstanding > 0;
+    tally->gauges[GAUGE_clients_subscribed] += session_is_subscribed(session);
+    tally->gauges[GAUGE_requests_outstanding] += session->outstanding;
+    tally->gauges[GAUGE_input_bytes] += (int64_t)session->in_cap;
+    tally->gauges[GAUGE_unread_bytes] += (int64_t)session->accounted;
+    if (session->lease != NULL) {
+        const struct requests *requests = &session->lease->upstream->requests;
+        tally->gauges[GAUGE_requests_queued] += requests->count - requests->sent;
+        tally->gauges[GAUGE_unwritten_bytes] += (int64_t)requests_unwritten(requests);
+    }
+}
+
+static void add_lane(struct tally *tally, const struct lane *lane)
+{
+    const struct requests *requests = &lane->upstream->requests;
+    tally->gauges[GAUGE_lanes]++;
+    tally->gauges[GAUGE_lanes_ready] += upstream_is_ready(lane->upstream);
+    tally->gauges[GAUGE_requests_queued] += requests->count - requests->sent;
+    tally->gauges[GAUGE_unwritten_bytes] += (int64_t)requests_unwritten(requests);
+}
+
+static void count_hub(void *arg, const struct upstream *upstream)
+{
+    struct tally *tally = arg;
+    (void)upstream;
+    tally->gauges[GAUGE_hubs]++;
+}
+
+static void add_quotas(struct tally *tally, const struct pool *pool)
+{
+    for (int kind = 0; kind < QUOTA_KINDS; kind++) { /* counted once, over all workers */
+        const struct quota *quota = &pool->prefix->quotas[kind];
+        tally->quotas[kind].used = atomic_load(&quota->used);
+        tally->quotas[kind].waiting = atomic_load(&quota->waiting);
+        tally->quotas[kind].most = quota_most(pool, (enum quota_kind)kind);
+    }
+}
+
+void tallies_add(struct tallies *tallies, const struct pool *pool)
+{
+    struct tally *tally = tally_of(tallies, pool);
+    const struct session *session;
+    for (int row = 0; row < STAT_COUNT; row++) {
+        tally->counters[row] += stats_get(&pool->context.stats, (enum counter)row);
+    }
+    TAILQ_FOREACH(session, &pool->sessions, link)
+    {
+        add_session(tally, session);
+    }
+    for (const struct lane *lane = pool->lanes; lane != NULL; lane = lane->hh.next) {
+        add_lane(tally, lane);
+    }
+    tally->gauges[GAUGE_connections_ready] += pool->context.standing;
+    tally->gauges[GAUGE_leases_idle] += pool->idle_lease_count;
+    hubs_visit(pool, count_hub, tally);
+    add_quotas(tally, pool);
+}
+
+void tallies_finish(struct tallies *tallies)
+{
+    for (size_t i = 0; i < tallies->count; i++) {
+        free(tallies->items[i].prefix);
+        free(tallies->items[i].server);
+    }
+    free(tallies->items);
+    *tallies = (struct tallies){0};
+}

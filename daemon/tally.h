@@ -1,0 +1,42 @@
+/* What a prefix has and has done, added up over all workers: the rows of stats.def and gauges.def,
+ * and its quotas. */
+#ifndef TALLY_H
+#define TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/pool.h"
+
+enum gauge {
+#define GAUGE(name, help) GAUGE_##name,
+#include "daemon/gauges.def"
+#undef GAUGE
+    GAUGE_COUNT
+};
+
+extern const struct gauge_row {
+    const char *name, *help;
+} gauge_rows[GAUGE_COUNT];
+
+struct tally {
+    char *prefix;
+    char *server; /* without a password */
+    uint64_t counters[STAT_COUNT];
+    int64_t gauges[GAUGE_COUNT];
+    struct {
+        int64_t used, waiting, most;
+    } quotas[QUOTA_KINDS];
+};
+
+struct tallies {
+    struct tally *items;
+    size_t count;
+};
+
+/* Add what this pool has, to the tally of its prefix. In the pool's thread. */
+void tallies_add(struct tallies *tallies, const struct pool *pool);
+
+void tallies_finish(struct tallies *tallies);
+
+#endif
