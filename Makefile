@@ -16,6 +16,7 @@ V ?=
 prefix ?= /usr/local
 exec_prefix ?= $(prefix)
 sbindir ?= $(exec_prefix)/sbin
+bindir ?= $(exec_prefix)/bin
 libdir ?= $(exec_prefix)/lib
 includedir ?= $(prefix)/include
 mandir ?= $(prefix)/share/man
@@ -68,6 +69,7 @@ FUZZ_O := $(B)/fuzz
 COMMON_SRC := $(wildcard common/*.c common/mock/*.c)
 DAEMON_SRC := $(wildcard daemon/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
+CTL_SRC := $(wildcard client/ctl/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 CLIENT_SUITE_SRC := $(wildcard tests/client/test_*.c)
 MOCK_SRC := $(wildcard tests/mock/test_*.c)
@@ -80,10 +82,10 @@ SUPPORT_SRC := $(wildcard tests/support/*.c) \
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard bench/*.c)
 PROGRAM_SRC := $(UNIT_SRC) $(MOCK_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC)
-ALL_SRC := $(COMMON_SRC) $(DAEMON_SRC) $(CLIENT_SRC) $(SUPPORT_SRC) $(PROGRAM_SRC) $(FUZZ_SRC) \
+ALL_SRC := $(COMMON_SRC) $(DAEMON_SRC) $(CLIENT_SRC) $(CTL_SRC) $(SUPPORT_SRC) $(PROGRAM_SRC) $(FUZZ_SRC) \
     $(wildcard examples/*.c)
-HEADERS := $(wildcard include/*.h include/*/*.h common/*.h common/mock/*.h daemon/*.h client/*.h tests/*/*.h bench/*.h)
-TABLES := $(wildcard common/*.def common/mock/*.def tests/mock/*.def daemon/*.def common/*.inc)
+HEADERS := $(wildcard include/*.h include/*/*.h common/*.h common/mock/*.h daemon/*.h client/*.h client/ctl/*.h tests/*/*.h bench/*.h)
+TABLES := $(wildcard client/ctl/*.def common/*.def common/mock/*.def tests/mock/*.def daemon/*.def common/*.inc)
 
 pie = $(patsubst %.c,$(O)/pie/%.o,$(1))
 pic = $(patsubst %.c,$(O)/pic/%.o,$(1))
@@ -103,6 +105,7 @@ VERSION := $(ABI).$(call version_part,MINOR).$(call version_part,PATCH)
 # Sanitized binaries stay in their own directory; the plain ones are where people look for them.
 BIN := $(if $(SAN),$(O),$(B))
 DAEMON := $(BIN)/flaskredisd
+CTL := $(BIN)/flaskredisctl
 SONAME := libflaskredis.so.$(ABI)
 SHARED := $(BIN)/libflaskredis.so.$(VERSION)
 STATIC := $(BIN)/libflaskredis.a
@@ -145,7 +148,7 @@ $(O)/flags: always
 # --- compile and link --------------------------------------------------------------------------------
 
 .PHONY: all always
-all: $(DAEMON) library
+all: $(DAEMON) $(CTL) library
 
 COMPILE = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP
 
@@ -153,7 +156,7 @@ $(O)/pie/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -fPIE -c -o $@ $<
 
-$(O)/pie/daemon/main.o: include/flaskredis/version.h
+$(O)/pie/daemon/main.o $(O)/pie/client/ctl/main.o: include/flaskredis/version.h
 
 $(O)/pic/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -177,6 +180,10 @@ LINK = $(CC) -pie $(ALL_LDFLAGS) -o $@
 $(DAEMON): $(O)/pie/daemon/main.o $(O)/daemon.a $(O)/common.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $^ $(DAEMON_LIBS)
+
+$(CTL): $(call pie,$(CTL_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(LINK) $^ $(CLIENT_LIBS)
 
 # Its own allocator stands between the library and the C library's.
 $(O)/tests/client/test_no_memory: private LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup strndup)
@@ -229,7 +236,7 @@ $(FUZZ_O)/objects.a: $(FUZZ_OBJECTS)
 $(FUZZ): %: %.o $(FUZZ_O)/objects.a
 	$(call say,LD,$@)$(CLANG) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(DAEMON_LIBS)
 
--include $(patsubst %.o,%.d,$(call pie,$(COMMON_SRC) $(DAEMON_SRC) $(CLIENT_SRC) $(SUPPORT_SRC) $(PROGRAM_SRC)) \
+-include $(patsubst %.o,%.d,$(call pie,$(COMMON_SRC) $(DAEMON_SRC) $(CLIENT_SRC) $(CTL_SRC) $(SUPPORT_SRC) $(PROGRAM_SRC)) \
     $(call pic,$(COMMON_SRC) $(CLIENT_SRC)) $(FUZZ_OBJECTS) $(FUZZ:=.o))
 
 # --- tests ---------------------------------------------------------------------------------------------
@@ -242,7 +249,7 @@ export UBSAN_OPTIONS ?= exitcode=86:halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= exitcode=86:halt_on_error=1:second_deadlock_stack=1
 export LSAN_OPTIONS ?= exitcode=86
 
-CHECK_ENV = FLASKREDISD='$(abspath $(DAEMON))' PYTHON='$(PYTHON)' VALGRIND='$(VALGRIND)' \
+CHECK_ENV = FLASKREDISD='$(abspath $(DAEMON))' FLASKREDISCTL='$(abspath $(CTL))' PYTHON='$(PYTHON)' VALGRIND='$(VALGRIND)' \
     SUITE_SECONDS=$(CHECK_SUITE_SECONDS) FUZZ_SECONDS=$(FUZZ_SECONDS) \
     $(if $(CHECK_STRESS_SECONDS),CHECK_STRESS_SECONDS=$(CHECK_STRESS_SECONDS)) \
     MAKE='$(strip $(MAKE) $(MAKEOVERRIDES))' CC='$(CC)' $(if $(SAN),TEST_SLOW=1)
@@ -274,7 +281,7 @@ check-unit: $(UNIT)
 check-mock: $(MOCK)
 	$(RUN_SUITES) $(addprefix unit:,$(MOCK))
 
-check-integration: $(DAEMON) $(INTEGRATION)
+check-integration: $(DAEMON) $(CTL) $(INTEGRATION)
 	$(RUN_SUITES) $(addprefix integration:,$(INTEGRATION))
 
 check-stress: $(DAEMON) $(STRESS)
@@ -321,7 +328,7 @@ lint-cppcheck:
 	$(call say,CPPCHK,common client daemon)$(CPPCHECK) -q --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 -j $(JOBS) \
 	    --cppcheck-build-dir=$(L)/cppcheck -I. -Iinclude -D_GNU_SOURCE \
-	    $(addprefix --include=,$(MACRO_HEADERS)) $(COMMON_SRC) $(CLIENT_SRC) $(DAEMON_SRC)
+	    $(addprefix --include=,$(MACRO_HEADERS)) $(COMMON_SRC) $(CLIENT_SRC) $(CTL_SRC) $(DAEMON_SRC)
 
 MANUALS := $(wildcard packaging/man/*.[1-8])
 lint-man:
@@ -366,8 +373,9 @@ CONFIG = $(D)$(sysconfdir)/flaskredis/flaskredis.conf
 man_file = $(D)$(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
 install: all
-	$(INSTALL) -d $(D)$(sbindir) $(D)$(libdir) $(D)$(pkgconfigdir) $(D)$(includedir)/flaskredis $(dir $(CONFIG))
+	$(INSTALL) -d $(D)$(sbindir) $(D)$(bindir) $(D)$(libdir) $(D)$(pkgconfigdir) $(D)$(includedir)/flaskredis $(dir $(CONFIG))
 	$(INSTALL) -m 755 $(DAEMON) $(D)$(sbindir)/flaskredisd
+	$(INSTALL) -m 755 $(CTL) $(D)$(bindir)/flaskredisctl
 	$(INSTALL) -m 644 $(SHARED) $(STATIC) $(D)$(libdir)
 	ln -sf $(notdir $(SHARED)) $(D)$(libdir)/$(SONAME)
 	ln -sf $(SONAME) $(D)$(libdir)/libflaskredis.so
@@ -379,7 +387,7 @@ install: all
 
 # The configuration may have passwords and an administrator's work in it: it stays.
 uninstall:
-	rm -f $(D)$(sbindir)/flaskredisd $(D)$(includedir)/flaskredis.h $(D)$(pkgconfigdir)/flaskredis.pc
+	rm -f $(D)$(sbindir)/flaskredisd $(D)$(bindir)/flaskredisctl $(D)$(includedir)/flaskredis.h $(D)$(pkgconfigdir)/flaskredis.pc
 	rm -f $(addprefix $(D)$(libdir)/,$(notdir $(SHARED)) $(SONAME) libflaskredis.so libflaskredis.a)
 	rm -f $(foreach page,$(MANUALS),$(call man_file,$(page)))
 	rm -rf $(D)$(includedir)/flaskredis
@@ -391,7 +399,7 @@ clean:
 	rm -rf $(B)
 
 help:
-	@echo 'all (default)  $(B)/flaskredisd, $(B)/libflaskredis.so.$(VERSION), $(B)/libflaskredis.a'
+	@echo 'all (default)  $(B)/flaskredisd, $(B)/flaskredisctl, $(B)/libflaskredis.so.$(VERSION), $(B)/libflaskredis.a'
 	@echo 'run            daemon in the foreground, on an engine in memory unless REDIS_URL is set'
 	@echo 'demo           many clients over one connection, shown on a running or a passing daemon'
 	@echo 'check          all tests; alone: check-unit check-integration check-stress check-fuzz'

@@ -88,6 +88,7 @@ static void tell_pools(struct question *question)
         rows_begin(&question->rows);
         rows_text(&question->rows, "prefix", tally->prefix);
         rows_text(&question->rows, "server", tally->server);
+        rows_text(&question->rows, "state", tally_state(tally));
         for (int row = 0; row < GAUGE_COUNT; row++) {
             rows_number(&question->rows, gauge_rows[row].name, tally->gauges[row]);
         }

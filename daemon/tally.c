@@ -58,6 +58,23 @@ static void add_lane(struct tally *tally, const struct lane *lane)
     tally->gauges[GAUGE_unwritten_bytes] += (int64_t)requests_unwritten(requests);
 }
 
+/* The server answers, and takes no connection of ours. */
+static bool is_refused(const struct pool *pool)
+{
+    for (const struct lane *lane = pool->lanes; lane != NULL; lane = lane->hh.next) {
+        if (!upstream_is_ready(lane->upstream) && lane->upstream->refusal != NULL &&
+            lane->upstream->failures > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *tally_state(const struct tally *tally)
+{
+    return tally->away > 0 ? "down" : tally->gauges[GAUGE_connections_ready] > 0 ? "up" : "idle";
+}
+
 static void count_hub(void *arg, const struct upstream *upstream)
 {
     struct tally *tally = arg;
@@ -89,6 +106,7 @@ void tallies_add(struct tallies *tallies, const struct pool *pool)
     for (const struct lane *lane = pool->lanes; lane != NULL; lane = lane->hh.next) {
         add_lane(tally, lane);
     }
+    tally->away += pool->context.away_since_ms != 0 || is_refused(pool);
     tally->gauges[GAUGE_connections_ready] += pool->context.standing;
     tally->gauges[GAUGE_leases_idle] += pool->idle_lease_count;
     hubs_visit(pool, count_hub, tally);

@@ -21,7 +21,8 @@ extern const struct gauge_row {
 
 struct tally {
     char *prefix;
-    char *server; /* without a password */
+    char *server;  /* without a password */
+    unsigned away; /* workers that cannot reach the server */
     uint64_t counters[STAT_COUNT];
     int64_t gauges[GAUGE_COUNT];
     struct {
@@ -36,6 +37,10 @@ struct tallies {
 
 /* Add what this pool has, to the tally of its prefix. In the pool's thread. */
 void tallies_add(struct tallies *tallies, const struct pool *pool);
+
+/* How the prefix is, in a word: "up", "down" (a worker has tried in vain to reach the server),
+ * "idle" (no connection is wanted). */
+const char *tally_state(const struct tally *tally);
 
 void tallies_finish(struct tallies *tallies);
 

@@ -177,6 +177,8 @@ daemon_has_the_version() {
 
 configuration_is_good() { "$INSTALLED/sbin/flaskredisd" --check -c "$CONFIG"; }
 
+the_tool_finds_the_daemon() { "$INSTALLED/bin/flaskredisctl" config check "$CONFIG"; }
+
 keeps_configuration() {
     echo '# edited' >"$CONFIG" && make_target install >/dev/null && same '# edited' "$(cat "$CONFIG")"
 }
@@ -212,6 +214,7 @@ check 'header, library and pkg-config agree on the version' versions_agree
 check 'the header is C++ as well' header_is_cxx
 check 'the installed daemon has that version' daemon_has_the_version
 check 'the installed configuration is good' configuration_is_good
+check 'the installed tool finds the daemon' the_tool_finds_the_daemon
 check 'a second installation keeps an edited configuration' keeps_configuration
 check 'uninstalling leaves the configuration and nothing else' uninstall_leaves_configuration_alone
 

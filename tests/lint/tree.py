@@ -169,6 +169,25 @@ def check_unknown_settings(sample, known):
             finding(sample, number, f"{match.group(1)} is no setting")
 
 
+ADMIN_ROW = re.compile(r'^ADMIN_(COMMAND|SHOW)\("(\w+)"')
+CTL_ROW = re.compile(r'^CTL_COMMAND\("(\w+)"')
+
+
+def check_commands():
+    """Each command of the admin socket, topic of SHOW and command of the tool is in its manual."""
+    manual = Path("packaging/man/flaskredisctl.1")
+    text = "\n".join(lines_of(manual))
+    for number, line in enumerate(lines_of("daemon/admin.def"), 1):
+        match = ADMIN_ROW.match(line)
+        macro = {"COMMAND": "Ic", "SHOW": "Cm"}.get(match.group(1)) if match else None
+        if match and not re.search(rf"^\.It {macro} (.* )?{match.group(2).upper()}\b", text, re.M):
+            finding("daemon/admin.def", number, f"{manual} does not describe {match.group(2)}")
+    for number, line in enumerate(lines_of("client/ctl/ctl.def"), 1):
+        match = CTL_ROW.match(line)
+        if match and not re.search(rf"^\.It Ic (.* )?{match.group(1)}\b", text, re.M):
+            finding("client/ctl/ctl.def", number, f"{manual} does not describe {match.group(1)}")
+
+
 def main():
     floors = read_floors()
     for path in sources():
@@ -181,6 +200,7 @@ def main():
         if path.parts[0] == "include":
             check_prototypes(path)
     check_settings()
+    check_commands()
     print("\n".join(findings) + "\n" if findings else "", end="")
     return 1 if findings else 0
 
