@@ -234,13 +234,12 @@ static bool read_option(struct question *question, const struct fr_word *name,
     return admin_word_is(name, "after");
 }
 
-struct question *admin_question(const struct admin_request *request)
+struct question *admin_question(const struct admin_request *request, size_t at)
 {
     struct question *question = memory_zeroed(sizeof *question);
     *question = (struct question){
         .admin = request->admin, .guest = request->guest, .limit = ADMIN_LIMIT_DEFAULT};
-    size_t at = 2;
-    if (request->count % 2 == 1) {
+    if ((request->count - at) % 2 == 1) {
         const char *prefix = admin_prefix_named(request, &request->words[at++]);
         if (prefix == NULL) {
             free(question);

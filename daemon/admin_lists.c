@@ -1,5 +1,6 @@
-/* SHOW CLIENTS, LANES and UPSTREAMS: lists that may be long. Rows are made in the workers, and
- * never more than the limit are kept; the last row says how many were left out and how to go on. */
+/* SHOW CLIENTS, LANES and UPSTREAMS, and SLOWLOG: lists that may be long. Rows are made in the
+ * workers, and never more than the limit are kept; the last row says how many were left out and how
+ * to go on. */
 #include "daemon/admin_parts.h"
 
 #include <inttypes.h>
@@ -75,10 +76,10 @@ static void tell_list(struct question *question)
     }
 }
 
-static void ask_list(const struct admin_request *request,
+static void ask_list(const struct admin_request *request, size_t at,
                      void (*visit)(struct question *question, struct pool *pool))
 {
-    struct question *question = admin_question(request);
+    struct question *question = admin_question(request, at);
     if (question != NULL) {
         question->visit = visit;
         question->leave = cut;
@@ -178,7 +179,7 @@ static void visit_clients(struct question *question, struct pool *pool)
 
 void admin_show_clients(const struct admin_request *request)
 {
-    ask_list(request, visit_clients);
+    ask_list(request, 2, visit_clients);
 }
 
 /* --------------------------------------------------------------------------- lanes and upstreams
@@ -247,7 +248,7 @@ static void visit_lanes(struct question *question, struct pool *pool)
 
 void admin_show_lanes(const struct admin_request *request)
 {
-    ask_list(request, visit_lanes);
+    ask_list(request, 2, visit_lanes);
 }
 
 struct listing {
@@ -304,5 +305,44 @@ static void visit_upstreams(struct question *question, struct pool *pool)
 
 void admin_show_upstreams(const struct admin_request *request)
 {
-    ask_list(request, visit_upstreams);
+    ask_list(request, 2, visit_upstreams);
+}
+
+/* ----------------------------------------------------------------------------------------- slow
+ * log
+ */
+
+/* The newest first: numbers of lists only grow. */
+static uint64_t slow_number(const struct slow_command *slow)
+{
+    return UINT64_MAX - (uint64_t)slow->at_ms;
+}
+
+static void visit_slow(struct question *question, struct pool *pool)
+{
+    const struct slow_command *slow;
+    struct rows *rows = &question->rows;
+    for (unsigned i = 0; (slow = slowlog_at(&pool->context.slowlog, i)) != NULL; i++) {
+        begin_pool_row(question, pool);
+        rows_number(rows, "at_ms", slow->at_ms);
+        rows_number(rows, "client", (int64_t)slow->client);
+        rows_text(rows, "command", slow->name == NULL ? "" : slow->name);
+        rows_number(rows, "queued_us", slow->queued_us);
+        rows_number(rows, "server_us", slow->server_us);
+        keep_row(question, slow_number(slow));
+    }
+}
+
+static void clear_slow(struct question *question, struct pool *pool)
+{
+    (void)question;
+    slowlog_clear(&pool->context.slowlog);
+}
+
+void admin_slowlog(const struct admin_request *request)
+{
+    bool clears = request->count == 2 && admin_word_is(&request->words[1], "reset");
+    struct admin_request all = *request;
+    all.count = clears ? 1 : request->count;
+    ask_list(&all, 1, clears ? clear_slow : visit_slow);
 }

@@ -65,9 +65,9 @@ struct question {
     void (*tell)(struct question *question);
 };
 
-/* Make a question from what stands behind SHOW TOPIC: [PREFIX] [LIMIT n] [AFTER id]. NULL: answered
- * with an error. */
-struct question *admin_question(const struct admin_request *request);
+/* Make a question from what stands behind its first words: [PREFIX] [LIMIT n] [AFTER id]. NULL:
+ * answered with an error. */
+struct question *admin_question(const struct admin_request *request, size_t at);
 
 /* Ask it; it is answered and freed in the end. */
 void admin_ask(struct question *question);

@@ -1,6 +1,7 @@
 /* SHOW of what the main thread knows itself, and of what is added up over the workers. */
 #include "daemon/admin_parts.h"
 
+#include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static void count_pool(struct question *question, struct pool *pool)
 static void ask_tallies(const struct admin_request *request,
                         void (*tell)(struct question *question))
 {
-    struct question *question = admin_question(request);
+    struct question *question = admin_question(request, 2);
     if (question != NULL) {
         question->visit = count_pool;
         question->tell = tell;
@@ -117,6 +118,61 @@ static void tell_stats(struct question *question)
 void admin_show_stats(const struct admin_request *request)
 {
     ask_tallies(request, tell_stats);
+}
+
+/* ----------------------------------------------------------------------------------------- LATENCY
+ */
+
+/* "MICROSECONDS:COUNT" of the buckets that are not empty, so that readers can subtract what was
+ * before. */
+static void add_buckets(struct rows *rows, const struct histogram *histogram)
+{
+    char text[HISTOGRAM_BUCKETS * 24] = "";
+    size_t at = 0;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (histogram->buckets[i] > 0) {
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%" PRIu64 ":%" PRIu64,
+                                   at == 0 ? "" : " ", histogram_bucket_most(i),
+                                   histogram->buckets[i]);
+        }
+    }
+    rows_text(rows, "buckets", text);
+}
+
+static void add_latency(struct rows *rows, const char *prefix, const char *wait,
+                        const struct histogram *histogram)
+{
+    static const struct {
+        const char *name;
+        double part;
+    } quantiles[] = {{"p50_us", 0.5}, {"p90_us", 0.9}, {"p99_us", 0.99}, {"most_us", 1.0}};
+    rows_begin(rows);
+    rows_text(rows, "prefix", prefix);
+    rows_text(rows, "wait", wait);
+    rows_number(rows, "count", (int64_t)histogram->count);
+    rows_number(rows, "sum_us", (int64_t)histogram->sum_us);
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        rows_number(rows, quantiles[i].name,
+                    (int64_t)histogram_quantile(histogram, quantiles[i].part));
+    }
+    add_buckets(rows, histogram);
+    rows_end(rows);
+}
+
+static void tell_latency(struct question *question)
+{
+    for (size_t i = 0; i < question->tallies.count; i++) {
+        const struct tally *tally = &question->tallies.items[i];
+        for (int row = 0; row < WAIT_COUNT; row++) {
+            add_latency(&question->rows, tally->prefix, wait_rows[row].name,
+                        &tally->waits.histograms[row]);
+        }
+    }
+}
+
+void admin_show_latency(const struct admin_request *request)
+{
+    ask_tallies(request, tell_latency);
 }
 
 /* ------------------------------------------------------------------------------------------ LIMITS

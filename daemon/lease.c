@@ -129,10 +129,17 @@ static void stop_waiting(struct lease_waiter *waiter)
     waiter->pool = NULL;
 }
 
+static uint32_t waited_us(const struct lease_waiter *waiter)
+{
+    uint64_t ms = loop_now_ms() - waiter->since_ms;
+    return ms < UINT32_MAX / 1000 ? (uint32_t)ms * 1000 : UINT32_MAX;
+}
+
 /* The connection is the waiter's now. */
 static struct lease *lend(struct lease_waiter *waiter, struct lease *lease)
 {
     stats_count(&lease->pool->context.stats, leases_granted);
+    waits_note(&lease->pool->context.waits, lease, waited_us(waiter));
     lease->waiter = NULL;
     lease->kind = waiter->kind;
     lease->is_sticky = waiter->kind == QUOTA_STICKY;

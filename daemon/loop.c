@@ -108,6 +108,9 @@ static bool has_tasks(const struct loop *loop)
 void loop_run_tasks(struct loop *loop)
 {
     for (int phase = 0; phase < LOOP_PHASES; phase++) {
+        if (phase == LOOP_SEND) {
+            loop->turn_us = 0; /* what was read at the turn's beginning has waited until now */
+        }
         run_phase(loop, (enum loop_phase)phase);
     }
 }
@@ -156,6 +159,7 @@ static void spin(struct loop *loop)
     struct spinning *spinning = &loop->spinning;
     int64_t end = now_ns() + SPIN_NS;
     while (!has_tasks(loop) && !loop->is_stopped) {
+        loop->turn_us = 0;
         event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
         if (now_ns() > end) {
             spinning->penalty = spinning->penalty < SPIN_PENALTY_MOST ? spinning->penalty * 2 + 1
@@ -170,6 +174,7 @@ static void spin(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     while (!loop->is_stopped) {
+        loop->turn_us = 0;
         event_base_loop(loop->base, EVLOOP_ONCE | (has_tasks(loop) ? EVLOOP_NONBLOCK : 0));
         loop_run_tasks(loop);
         if (should_spin(&loop->spinning)) {
@@ -177,6 +182,11 @@ void loop_run(struct loop *loop)
         }
     }
     loop->is_stopped = false;
+}
+
+void loop_read_clock(struct loop *loop)
+{
+    loop->turn_us = (uint64_t)now_ns() / 1000;
 }
 
 void loop_stop(struct loop *loop)

@@ -68,7 +68,8 @@ struct loop {
     struct event soon;       /* due when there are tasks of LOOP_SOON */
     bool is_stopped;
     struct spinning spinning;
-    char *scratch; /* LOOP_SCRATCH_CAP bytes, for the current callback alone */
+    uint64_t turn_us; /* the clock, as this turn has read it; 0: it has not */
+    char *scratch;    /* LOOP_SCRATCH_CAP bytes, for the current callback alone */
 };
 
 /* Make a loop on the caller's memory. False with errno when the system refuses. */
@@ -92,12 +93,25 @@ void loop_note_speaker(struct loop *loop, const void *speaker);
 void loop_task_init(struct loop_task *task, enum loop_phase phase,
                     void (*run)(struct loop_task *task));
 
+/* For loop_turn_us. */
+void loop_read_clock(struct loop *loop);
+
 /* Have the task run at the end of this turn, or of the next one if its phase is over; one of
  * LOOP_SOON within LOOP_SOON_MS. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 
 /* Take back a task that is queued. */
 void loop_cancel(struct loop *loop, struct loop_task *task);
+
+/* Microseconds of that clock, for measuring. Read when first asked for in a turn's callbacks and
+ * once more for its end, not for each command. */
+static inline uint64_t loop_turn_us(struct loop *loop)
+{
+    if (loop->turn_us == 0) {
+        loop_read_clock(loop);
+    }
+    return loop->turn_us;
+}
 
 /* Milliseconds of a clock that only goes forward. Cheap; as exact as the kernel's tick. */
 uint64_t loop_now_ms(void);

@@ -123,6 +123,7 @@ void pool_finish(struct pool *pool)
     leases_close_all(pool);
     hubs_close_all(pool);
     vocabulary_finish(&pool->vocabulary);
+    slowlog_clear(&pool->context.slowlog);
 }
 
 static void bury(struct loop_task *task)

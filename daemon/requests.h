@@ -39,6 +39,7 @@ struct reply_part {
 /* Who is given a reply. Embedded in what waits for it. */
 struct reply_sink {
     const struct reply_sink_ops *ops;
+    uint64_t client; /* id, for the slow log; 0: none */
     uint64_t barred; /* the upstream's: number of the loss in which a later request of it failed */
 };
 
@@ -65,6 +66,8 @@ struct slot {
     const struct fr_command *command; /* NULL: unknown */
     uint64_t end;                     /* position behind its last byte */
     uint32_t since_ms;                /* low bits of the time it was queued */
+    uint32_t since_us;                /* the same, for measuring */
+    uint32_t sent_us;                 /* and of the time its last byte was written */
     uint8_t flags;                    /* enum slot_flag */
     uint8_t tag;                      /* the sink's own */
 };

@@ -169,7 +169,7 @@ void session_create(struct pool *pool, int fd)
     struct session *session = memory_zeroed(sizeof *session);
     session_enter_pool(session, pool);
     session->sink.ops = &session_sink_ops;
-    session->id = atomic_fetch_add(&house->next_id, 1);
+    session->id = session->sink.client = atomic_fetch_add(&house->next_id, 1);
     session->created_ms = session->last_input_ms = loop_now_ms();
     session->queued_db = -1;
     session->out = evbuffer_new();

@@ -99,6 +99,9 @@ void tallies_add(struct tallies *tallies, const struct pool *pool)
     for (int row = 0; row < STAT_COUNT; row++) {
         tally->counters[row] += stats_get(&pool->context.stats, (enum counter)row);
     }
+    for (int row = 0; row < WAIT_COUNT; row++) {
+        histogram_add(&tally->waits.histograms[row], &pool->context.waits.histograms[row]);
+    }
     TAILQ_FOREACH(session, &pool->sessions, link)
     {
         add_session(tally, session);

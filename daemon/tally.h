@@ -25,6 +25,7 @@ struct tally {
     unsigned away; /* workers that cannot reach the server */
     uint64_t counters[STAT_COUNT];
     int64_t gauges[GAUGE_COUNT];
+    struct waits waits;
     struct {
         int64_t used, waiting, most;
     } quotas[QUOTA_KINDS];

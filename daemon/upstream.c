@@ -307,16 +307,27 @@ static void go_deaf(struct upstream *upstream, int error)
     upstream_set_timer(&upstream->timer, LAST_WORDS_MS);
 }
 
+/* The requests from this one on have been written now. */
+static void stamp_sent(struct upstream *upstream, uint32_t from)
+{
+    uint32_t now_us = (uint32_t)loop_turn_us(upstream->context->loop);
+    for (uint32_t i = from; i < upstream->requests.sent; i++) {
+        requests_slot(&upstream->requests, i)->sent_us = now_us;
+    }
+}
+
 static void write_requests(struct upstream *upstream)
 {
     struct requests *requests = &upstream->requests;
     enum transport_outcome outcome = TRANSPORT_OK;
     while (outcome == TRANSPORT_OK && requests_unwritten(requests) > 0) {
         size_t written = 0;
+        uint32_t before = requests->sent;
         outcome = transport_write(&upstream->transport, requests->bytes,
                                   (size_t)(requests->written - requests->begin),
                                   requests_unwritten(requests), &written);
         requests_note_written(requests, written);
+        stamp_sent(upstream, before);
         stats_add(&upstream_stats(upstream)->server_written_bytes, written);
     }
     if (outcome == TRANSPORT_FAILED) {
@@ -387,6 +398,7 @@ void upstream_send(struct upstream *upstream, const struct slot *slot, const cha
 {
     struct slot stamped = *slot;
     stamped.since_ms = (uint32_t)loop_now_ms();
+    stamped.since_us = (uint32_t)loop_turn_us(upstream->context->loop);
     requests_add(&upstream->requests, &stamped, data, len);
     if (upstream->state == UPSTREAM_READY) {
         loop_defer(upstream->context->loop, &upstream->flush);
@@ -402,7 +414,9 @@ void upstream_send(struct upstream *upstream, const struct slot *slot, const cha
 
 void upstream_append(struct upstream *upstream, const char *data, size_t len, bool is_last)
 {
+    uint32_t before = upstream->requests.sent;
     requests_append(&upstream->requests, data, len, is_last);
+    stamp_sent(upstream, before);
     loop_defer(upstream->context->loop, &upstream->flush);
     note_room(upstream);
 }

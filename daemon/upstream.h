@@ -31,8 +31,10 @@
 #include "daemon/requests.h"
 #include "daemon/resolve.h"
 #include "daemon/settings.h"
+#include "daemon/slowlog.h"
 #include "daemon/stats.h"
 #include "daemon/transport.h"
+#include "daemon/waits.h"
 
 enum upstream_state {
     UPSTREAM_CLOSED,
@@ -65,6 +67,8 @@ struct upstream_context {
     uint64_t sight; /* changes whenever the server may have become another process unnoticed:
                        a connection was lost, or none stands any more */
     struct stats stats;
+    struct waits waits;
+    struct slowlog slowlog;
 };
 
 struct upstream;

@@ -15,6 +15,32 @@
 /* No reply of a handshake is nearly as large. */
 #define HANDSHAKE_REPLY_MAX (1024 * 1024)
 
+/* The oldest requests, this many, have been answered: how long did it take? */
+static void measure(struct upstream *upstream, unsigned count)
+{
+    struct upstream_context *context = upstream->context;
+    uint32_t now_us = (uint32_t)loop_turn_us(context->loop);
+    uint64_t slow_us = (uint64_t)context->settings->slow_ms * 1000;
+    for (unsigned i = 0; i < count; i++) {
+        const struct slot *slot = requests_slot(&upstream->requests, i);
+        if (slot->flags & SLOT_UNLIMITED || slot->sink == &upstream->heartbeat) {
+            continue; /* its time is its own choice, or ours */
+        }
+        uint32_t queued_us = slot->sent_us - slot->since_us;
+        uint32_t server_us = now_us - slot->sent_us;
+        waits_note(&context->waits, queue, queued_us);
+        waits_note(&context->waits, server, server_us);
+        if (slow_us > 0 && (uint64_t)queued_us + server_us >= slow_us) {
+            const struct slow_command slow = {.client = slot->sink->client,
+                                              .name = slot->command == NULL ? NULL
+                                                                            : slot->command->name,
+                                              .queued_us = queued_us,
+                                              .server_us = server_us};
+            slowlog_note(&context->slowlog, &slow);
+        }
+    }
+}
+
 /* Give a part to the sink it is for; slots that end with it are taken off first, since the sink may
  * queue more. */
 static void give(struct upstream *upstream, unsigned count, const char *data, size_t len,
@@ -33,6 +59,7 @@ static void give(struct upstream *upstream, unsigned count, const char *data, si
         upstream_note_replied(upstream);
     }
     if (is_last) {
+        measure(upstream, count);
         requests_pop(&upstream->requests, count);
         stats_add(&upstream_stats(upstream)->replies, count);
     }

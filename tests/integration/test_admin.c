@@ -76,9 +76,10 @@ static void every_topic_is_shown_in_both_protocols(void)
     static const struct {
         const char *topic, *first;
     } rows[] = {
-        {"VERSION", "version"}, {"POOLS", "prefix"},       {"STATS REDIS", "prefix"},
-        {"LIMITS", "prefix"},   {"MEMORY", "what"},        {"CONFIG", "section"},
-        {"CLIENTS", "id"},      {"LANES CACHE", "prefix"}, {"UPSTREAMS", "prefix"},
+        {"VERSION", "version"},  {"POOLS", "prefix"},  {"STATS REDIS", "prefix"},
+        {"LATENCY", "prefix"},   {"LIMITS", "prefix"}, {"MEMORY", "what"},
+        {"CONFIG", "section"},   {"CLIENTS", "id"},    {"LANES CACHE", "prefix"},
+        {"UPSTREAMS", "prefix"},
     };
     char expected[64];
     FOR_WORKERS(w)
@@ -323,12 +324,92 @@ static void lines_typed_by_hand_are_understood(void)
     EXPECT_ALL(one, "+PONG\r\n");
 }
 
+/* The row of SHOW LATENCY for this wait. */
+static const char *latency_row(struct client *one, const char *wait)
+{
+    char field[64];
+    const char *reply = client_call(one, "SHOW LATENCY redis")->data;
+    snprintf(field, sizeof field, "\r\n$4\r\nwait\r\n$%zu\r\n%s\r\n", strlen(wait), wait);
+    const char *row = strstr(reply, field);
+    if (row == NULL) {
+        FAIL("no row %s in %s", wait, reply);
+    }
+    return row;
+}
+
+static bool has_passed(void *deadline)
+{
+    return now_ms() >= *(int64_t *)deadline;
+}
+
+static void let_pass(int64_t ms)
+{
+    int64_t deadline = now_ms() + ms;
+    EXPECT(wait_until(has_passed, &deadline, ms + patience_ms()));
+}
+
+static bool is_one_outstanding(void *one)
+{
+    return number_of(client_call(one, "SHOW POOLS redis")->data, "requests_outstanding") == 1;
+}
+
+static void time_queued_is_told_apart_from_time_of_the_server(void)
+{
+    NEEDS_DAEMON;
+    enum {
+        SLOW_MS = 60
+    };
+    server = server_start(NULL);
+    pooler = daemon_start_redis(server_url(server), "slow_ms = 50\nupstream_wait_ms = 10000\n");
+    struct client *one = admin(), *user = session();
+    EXPECT_CALL(user, "SET k v", "+OK\r\n");
+    EXPECT_CALL(one, "SLOWLOG RESET", "*0\r\n");
+    server_freeze(server);
+    client_send(user, "GET k");
+    EXPECT(wait_until(is_one_outstanding, one, patience_ms()));
+    let_pass(SLOW_MS);
+    server_thaw(server);
+    EXPECT_REPLY(user, "$1\r\nv\r\n");
+    client_call(one, "SLOWLOG");
+    EXPECT_REPLY_HAS(one, "$7\r\ncommand\r\n$3\r\nget\r\n");
+    EXPECT_BETWEEN(number_of(one->reply.data, "server_us"), 50000, INT64_MAX);
+    EXPECT_BETWEEN(number_of(one->reply.data, "queued_us"), 0, 40000);
+    EXPECT_CALL(one, "SLOWLOG RESET", "*0\r\n");
+    server_kill(server);
+    client_send(user, "INCR n");
+    EXPECT(wait_until(is_one_outstanding, one, patience_ms()));
+    let_pass(SLOW_MS);
+    server_restart(server, NULL);
+    EXPECT_REPLY(user, ":1\r\n");
+    client_call(one, "SLOWLOG REDIS LIMIT 1");
+    EXPECT_REPLY_HAS(one, "$4\r\nincr\r\n");
+    EXPECT_BETWEEN(number_of(one->reply.data, "queued_us"), 50000, INT64_MAX);
+    EXPECT_NUMBER(number_of(latency_row(one, "queue"), "count"), 3);
+    EXPECT_BETWEEN(number_of(latency_row(one, "queue"), "most_us"), 50000, INT64_MAX);
+    EXPECT_BETWEEN(number_of(latency_row(one, "server"), "most_us"), 50000, INT64_MAX);
+}
+
+static void who_blocks_is_not_slow(void)
+{
+    NEEDS_DAEMON;
+    server = server_start(NULL);
+    pooler = daemon_start_redis(server_url(server), "slow_ms = 50\n");
+    struct client *one = admin(), *user = session();
+    EXPECT_CALL(user, "BLPOP q 0.1", "*-1\r\n");
+    EXPECT_CALL(one, "SLOWLOG", "*0\r\n");
+    EXPECT_NUMBER(number_of(latency_row(one, "server"), "count"), 0);
+    EXPECT_NUMBER(number_of(latency_row(one, "lease"), "count"), 1);
+}
+
 static const struct test_case cases[] = {
     {"every topic is shown in both protocols", every_topic_is_shown_in_both_protocols},
     {"what is no command is an error that helps", what_is_no_command_is_an_error_that_helps},
     {"numbers are those of all workers", numbers_are_those_of_all_workers},
     {"settings are shown without secrets", settings_are_shown_without_secrets},
     {"long lists come in pages", long_lists_come_in_pages},
+    {"time queued is told apart from time of the server",
+     time_queued_is_told_apart_from_time_of_the_server},
+    {"who blocks is not slow", who_blocks_is_not_slow},
     {"only those named may use it", only_those_named_may_use_it},
     {"without the setting there is no socket", without_the_setting_there_is_no_socket},
     {"hostile guests harm nobody", hostile_guests_harm_nobody},

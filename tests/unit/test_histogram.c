@@ -1,0 +1,86 @@
+/* Histograms of microseconds: which bucket, and what is told of them; and the ring of slow
+ * commands.
+ */
+#include "daemon/histogram.h"
+#include "daemon/slowlog.h"
+
+#include "tests/support/suite.h"
+
+static void every_time_has_one_bucket_that_holds_it(void)
+{
+    for (uint64_t us = 0; us <= UINT32_MAX; us = us < 5000 ? us + 1 : us + us / 7) {
+        unsigned bucket = histogram_bucket((uint32_t)us);
+        EXPECT(bucket < HISTOGRAM_BUCKETS);
+        EXPECT(us <= histogram_bucket_most(bucket));
+        EXPECT(bucket == 0 || us > histogram_bucket_most(bucket - 1));
+        /* at most a quarter too much is told */
+        EXPECT(histogram_bucket_most(bucket) <= us + us / 4);
+    }
+    EXPECT_NUMBER(histogram_bucket_most(HISTOGRAM_BUCKETS - 1), UINT32_MAX);
+}
+
+static void quantiles_are_of_what_was_noted(void)
+{
+    struct histogram *histogram = case_alloc(sizeof *histogram);
+    EXPECT_NUMBER(histogram_quantile(histogram, 0.5), 0);
+    for (uint32_t us = 1; us <= 1000; us++) {
+        histogram_note(histogram, us);
+    }
+    EXPECT_NUMBER(histogram->count, 1000);
+    EXPECT_NUMBER(histogram->sum_us, 500500);
+    EXPECT_BETWEEN(histogram_quantile(histogram, 0.5), 500, 625);
+    EXPECT_BETWEEN(histogram_quantile(histogram, 0.99), 990, 1238);
+    EXPECT_BETWEEN(histogram_quantile(histogram, 1.0), 1000, 1250);
+}
+
+static void counts_below_powers_of_two_are_exact(void)
+{
+    struct histogram *histogram = case_alloc(sizeof *histogram);
+    for (uint32_t us = 0; us < 100000; us++) {
+        histogram_note(histogram, us);
+    }
+    for (unsigned bits = 0; bits < 32; bits++) {
+        uint64_t below = (uint64_t)1 << bits;
+        EXPECT_NUMBER(histogram_below(histogram, bits), below < 100000 ? below : 100000);
+    }
+}
+
+static void histograms_add_up(void)
+{
+    struct histogram *sum = case_alloc(sizeof *sum), *one = case_alloc(sizeof *one);
+    histogram_note(sum, 5);
+    histogram_note(one, 5);
+    histogram_note(one, 500000);
+    histogram_add(sum, one);
+    EXPECT_NUMBER(sum->count, 3);
+    EXPECT_NUMBER(sum->sum_us, 500010);
+    EXPECT_NUMBER(sum->buckets[histogram_bucket(5)], 2);
+}
+
+static void the_slow_log_keeps_the_last_ones(void)
+{
+    struct slowlog slowlog = {0};
+    EXPECT(slowlog_at(&slowlog, 0) == NULL);
+    for (uint32_t i = 1; i <= SLOWLOG_CAP + 3; i++) {
+        slowlog_note(&slowlog, &(struct slow_command){.client = i, .name = "get"});
+    }
+    EXPECT_NUMBER(slowlog_at(&slowlog, 0)->client, SLOWLOG_CAP + 3);
+    EXPECT_NUMBER(slowlog_at(&slowlog, SLOWLOG_CAP - 1)->client, 4);
+    EXPECT(slowlog_at(&slowlog, SLOWLOG_CAP) == NULL);
+    slowlog_clear(&slowlog);
+    EXPECT(slowlog_at(&slowlog, 0) == NULL);
+    slowlog_note(&slowlog, &(struct slow_command){.client = 7});
+    EXPECT_NUMBER(slowlog_at(&slowlog, 0)->client, 7);
+    EXPECT(slowlog_at(&slowlog, 1) == NULL);
+    slowlog_clear(&slowlog);
+}
+
+static const struct test_case cases[] = {
+    {"every time has one bucket that holds it", every_time_has_one_bucket_that_holds_it},
+    {"quantiles are of what was noted", quantiles_are_of_what_was_noted},
+    {"counts below powers of two are exact", counts_below_powers_of_two_are_exact},
+    {"histograms add up", histograms_add_up},
+    {"the slow log keeps the last ones", the_slow_log_keeps_the_last_ones},
+};
+
+SUITE_MAIN("histogram", cases)
