@@ -19,7 +19,8 @@ sbindir ?= $(exec_prefix)/sbin
 bindir ?= $(exec_prefix)/bin
 libdir ?= $(exec_prefix)/lib
 includedir ?= $(prefix)/include
-mandir ?= $(prefix)/share/man
+datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
 pkgconfigdir ?= $(libdir)/pkgconfig
 # The daemon looks for its configuration in /etc/flaskredis, so a system-wide prefix means /etc.
 sysconfdir ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
@@ -51,7 +52,7 @@ asked = $(filter $(1),$(GOALS))
 # Sets of packages in packaging/deps.sh. These goals install what they miss; the others only say so.
 DEPS := $(sort \
     $(if $(call asked,deps),build redis test) \
-    $(if $(call asked,deps-all),build redis test valgrind fuzz lint bench) \
+    $(if $(call asked,deps-all),build redis test valgrind fuzz lint web bench) \
     $(if $(call asked,run demo),build redis) \
     $(if $(call asked,check check-%),build redis test) \
     $(if $(call asked,check-valgrind),valgrind) \
@@ -151,6 +152,8 @@ $(O)/flags: always
 all: $(DAEMON) $(CTL) library
 
 COMPILE = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP
+
+$(O)/pie/daemon/page.o $(FUZZ_O)/daemon/page.o: daemon/page.html
 
 $(O)/pie/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -382,11 +385,13 @@ install: all
 	$(INSTALL) -m 644 include/flaskredis.h $(D)$(includedir)
 	$(INSTALL) -m 644 $(wildcard include/flaskredis/*.h) $(D)$(includedir)/flaskredis
 	$(INSTALL) -m 644 $(PC) $(D)$(pkgconfigdir)
+	$(INSTALL) -D -m 644 packaging/grafana/flaskredis.json $(D)$(datadir)/flaskredis/grafana.json
 	$(foreach page,$(MANUALS),$(INSTALL) -D -m 644 $(page) $(call man_file,$(page));)
 	if [ ! -e $(CONFIG) ]; then $(INSTALL) -m 640 config/flaskredis.conf $(CONFIG); fi
 
 # The configuration may have passwords and an administrator's work in it: it stays.
 uninstall:
+	rm -rf $(D)$(datadir)/flaskredis
 	rm -f $(D)$(sbindir)/flaskredisd $(D)$(bindir)/flaskredisctl $(D)$(includedir)/flaskredis.h $(D)$(pkgconfigdir)/flaskredis.pc
 	rm -f $(addprefix $(D)$(libdir)/,$(notdir $(SHARED)) $(SONAME) libflaskredis.so libflaskredis.a)
 	rm -f $(foreach page,$(MANUALS),$(call man_file,$(page)))

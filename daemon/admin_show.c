@@ -227,19 +227,6 @@ static void add_memory(struct rows *rows, const char *name, int64_t bytes)
     rows_end(rows);
 }
 
-/* Pages of the process that are in memory: the second number of the file. */
-static int64_t resident_bytes(void)
-{
-    char line[128] = "";
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL) {
-        return 0;
-    }
-    char *rest = fgets(line, sizeof line, file) == NULL ? NULL : strchr(line, ' ');
-    fclose(file);
-    return rest == NULL ? 0 : strtoll(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
-}
-
 static void tell_memory(struct question *question)
 {
     struct mallinfo2 allocated = mallinfo2();
@@ -249,7 +236,7 @@ static void tell_memory(struct question *question)
         input += question->tallies.items[i].gauges[GAUGE_input_bytes];
         unwritten += question->tallies.items[i].gauges[GAUGE_unwritten_bytes];
     }
-    add_memory(&question->rows, "resident", resident_bytes());
+    add_memory(&question->rows, "resident", tally_resident_bytes());
     add_memory(&question->rows, "allocated", (int64_t)(allocated.uordblks + allocated.hblkhd));
     add_memory(&question->rows, "unread_replies",
                atomic_load(&question->admin->service->house.memory_used));

@@ -38,6 +38,9 @@ bool census_office_open(struct census_office *office, struct event_base *base,
 
 void census_office_close(struct census_office *office)
 {
+    if (office->workers == NULL) {
+        return;
+    }
     mailbox_close(&office->home);
     mailbox_run(&office->home);
     mailbox_finish(&office->home);

@@ -37,7 +37,8 @@ struct census {
 bool census_office_open(struct census_office *office, struct event_base *base,
                         struct worker *workers, int worker_count);
 
-/* The workers have ended, and have no mail left: what is still to come home does so now. */
+/* The workers have ended, and have no mail left: what is still to come home does so now.
+ * Closing what was not opened is fine. */
 void census_office_close(struct census_office *office);
 
 /* Begin; from the main thread. False: too many are under way, and this one is the caller's still.

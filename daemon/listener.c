@@ -239,6 +239,22 @@ bool listener_open_own(struct listener *listener, const struct settings *setting
     return is_open;
 }
 
+bool listener_open_own_port(struct listener *listener, const struct settings *settings,
+                            const char *text, const struct tcp_listen *tcp,
+                            struct problems *problems)
+{
+    const struct prefix_settings own = {.tcp = *tcp};
+    struct opening opening = {
+        .listener = listener, .settings = settings, .prefix = &own, .problems = problems};
+    *listener =
+        (struct listener){.fd = -1, .lock_fd = -1, .address = memory_text(text, strlen(text))};
+    bool is_open = open_tcp(&opening);
+    if (!is_open) {
+        listener_close(listener);
+    }
+    return is_open;
+}
+
 static struct listener *find(const struct listeners *listeners, const char *address)
 {
     for (size_t i = 0; i < listeners->count; i++) {

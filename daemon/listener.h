@@ -70,6 +70,11 @@ void listeners_commit(struct listeners *running, struct listeners *fresh,
 bool listener_open_own(struct listener *listener, const struct settings *settings, const char *name,
                        int64_t mode, struct problems *problems);
 
+/* The same for a TCP port; text is the setting it comes from. */
+bool listener_open_own_port(struct listener *listener, const struct settings *settings,
+                            const char *text, const struct tcp_listen *tcp,
+                            struct problems *problems);
+
 /* Close it, and remove its file unless it is kept. */
 void listener_close(struct listener *listener);
 

@@ -23,6 +23,7 @@
 #include "daemon/router.h"
 #include "daemon/service.h"
 #include "daemon/stats_log.h"
+#include "daemon/web.h"
 #include "include/flaskredis/version.h"
 
 #define DEFAULT_CONFIG "/etc/flaskredis/flaskredis.conf"
@@ -39,6 +40,7 @@ static int ended_count;
 
 static struct census_office office;
 static struct admin admin;
+static struct web web;
 
 static const char usage[] =
     "usage: flaskredisd [-c FILE] [--check]\n"
@@ -321,8 +323,8 @@ static bool use_settings(struct service *service, struct settings *settings)
     return is_used;
 }
 
-/* The main thread's own door. It stands before those of the prefixes: who finds them finds it, too.
- * Nobody is served there before the main thread's loop runs. */
+/* The main thread's own doors. They stand before those of the prefixes: who finds these finds them,
+ * too. Nobody is served there before the main thread's loop runs. */
 static bool open_admin(struct service *service, const struct settings *settings)
 {
     struct problems problems = {0};
@@ -330,7 +332,8 @@ static bool open_admin(struct service *service, const struct settings *settings)
         log_error("cannot start: %s", strerror(errno));
         return false;
     }
-    bool is_open = admin_open(&admin, service, &office, settings, &problems);
+    bool is_open = admin_open(&admin, service, &office, settings, &problems) &&
+                   web_open(&web, service, &office, settings, &problems);
     log_problems(&problems);
     return is_open;
 }
@@ -338,6 +341,7 @@ static bool open_admin(struct service *service, const struct settings *settings)
 static void close_admin(void)
 {
     admin_close(&admin);
+    web_close(&web);
     census_office_close(&office);
 }
 
@@ -388,6 +392,7 @@ static int serve(struct service *service, struct settings *settings)
         return EXIT_FAILURE;
     }
     if (!make_workers(service) || !open_admin(service, settings)) {
+        close_admin();
         settings_let_go(settings);
         return EXIT_FAILURE;
     }

@@ -535,6 +535,7 @@ void settings_free(struct settings *settings)
         finish_prefix(&settings->prefixes[i]);
     }
     free(settings->prefixes);
+    free(settings->daemon.metrics_tcp.host);
     free_values(&daemon_table, &settings->daemon);
     free(settings);
 }

@@ -69,19 +69,20 @@ struct word_list {
 #define SETTING_TYPE_PUBLISH_COUNT enum publish_count_policy
 #define SETTING_TYPE_MODULES enum modules_policy
 
+/* A TCP port, from "listen" or "metrics_listen". */
+struct tcp_listen {
+    bool wanted;
+    char *host; /* numeric */
+    uint16_t port;
+};
+
 struct daemon_settings {
+    struct tcp_listen metrics_tcp; /* from metrics_listen */
 #define DAEMON_SETTING(type, name, ...) SETTING_TYPE_##type name;
 #define PREFIX_SETTING(...)
 #include "daemon/settings.def"
 #undef DAEMON_SETTING
 #undef PREFIX_SETTING
-};
-
-/* Where a prefix also listens, from "listen". */
-struct tcp_listen {
-    bool wanted;
-    char *host; /* numeric */
-    uint16_t port;
 };
 
 struct user_entry {

@@ -11,12 +11,14 @@
 
 #include "common/command.h"
 #include "daemon/access.h"
+#include "daemon/memory.h"
 
 #define SOCKET_SUFFIX ".sock"
 #define SOCKET_PATH_LEN_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define TCP_SCHEME "tcp://"
 #define PASSWORD_LEN_MAX 4096
 #define USERS_LEN_MAX (1024 * 1024)
+#define METRICS_UNIX "unix"
 
 /* The prefix under check. */
 struct check {
@@ -369,9 +371,45 @@ static void check_owner(struct check *check)
     }
 }
 
-/* RUNTIME_DIR/admin.sock is the daemon's own. */
+static void complain_of_metrics(struct load *load, const char *wrong)
+{
+    struct place place = setting_place(load, 0, &daemon_table.rows[DAEMON_AT_metrics_listen]);
+    load_fail(load, &place, "%s", wrong);
+}
+
+/* Nobody is asked who they are there. */
+static void check_metrics(struct load *load)
+{
+    struct daemon_settings *daemon = &load->settings->daemon;
+    const char *text = daemon->metrics_listen;
+    bool is_loopback = false;
+    if (text[0] == '\0' || strcmp(text, METRICS_UNIX) == 0) {
+        return;
+    }
+    if (strncmp(text, TCP_SCHEME, strlen(TCP_SCHEME)) != 0) {
+        complain_of_metrics(load,
+                            "is neither " TCP_SCHEME "127.0.0.1:PORT nor \"" METRICS_UNIX "\"");
+        return;
+    }
+    struct tcp_listen *tcp = &daemon->metrics_tcp;
+    tcp->host = memory_text(text + strlen(TCP_SCHEME), strlen(text) - strlen(TCP_SCHEME));
+    tcp->wanted = true;
+    const char *wrong = cut_address(tcp->host, tcp);
+    if (wrong) {
+        complain_of_metrics(load, wrong);
+    } else if (!find_loopback(tcp->host, &is_loopback) || !is_loopback) {
+        complain_of_metrics(load, "has no numeric address of this host alone (such as 127.0.0.1)");
+    }
+}
+
+/* RUNTIME_DIR/admin.sock and metrics.sock are the daemon's own. */
 static void check_own_names(struct check *check)
 {
+    if (strcmp(check->load->settings->daemon.metrics_listen, METRICS_UNIX) == 0 &&
+        strcmp(check->prefix->name, "METRICS") == 0) {
+        complain_of_metrics(check->load,
+                            "its socket would have the name of that of prefix METRICS");
+    }
     struct load *load = check->load;
     if (load->settings->daemon.admin_socket && strcmp(check->prefix->name, "ADMIN") == 0) {
         struct place place = setting_place(load, 0, &daemon_table.rows[DAEMON_AT_admin_socket]);
@@ -429,6 +467,7 @@ static void check_runtime_dir(struct load *load)
 void settings_check(struct load *load)
 {
     check_runtime_dir(load);
+    check_metrics(load);
     check_admins(load, &load->settings->daemon.admin_users, DAEMON_AT_admin_users, find_user);
     check_admins(load, &load->settings->daemon.admin_groups, DAEMON_AT_admin_groups, find_group);
     for (size_t i = 0; i < load->settings->prefix_count; i++) {

@@ -1,8 +1,10 @@
 /* Adding up what pools have. See tally.h. */
 #include "daemon/tally.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/buffer.h>
 
@@ -114,6 +116,19 @@ void tallies_add(struct tallies *tallies, const struct pool *pool)
     tally->gauges[GAUGE_leases_idle] += pool->idle_lease_count;
     hubs_visit(pool, count_hub, tally);
     add_quotas(tally, pool);
+}
+
+/* Pages of the process that are in memory: the second number of the file. */
+int64_t tally_resident_bytes(void)
+{
+    char line[128] = "";
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL) {
+        return 0;
+    }
+    char *rest = fgets(line, sizeof line, file) == NULL ? NULL : strchr(line, ' ');
+    fclose(file);
+    return rest == NULL ? 0 : strtoll(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 void tallies_finish(struct tallies *tallies)

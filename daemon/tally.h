@@ -43,6 +43,9 @@ void tallies_add(struct tallies *tallies, const struct pool *pool);
  * "idle" (no connection is wanted). */
 const char *tally_state(const struct tally *tally);
 
+/* Memory of the whole process. */
+int64_t tally_resident_bytes(void);
+
 void tallies_finish(struct tallies *tallies);
 
 #endif

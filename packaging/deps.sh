@@ -1,7 +1,7 @@
 #!/bin/bash
 # Install the Debian packages that building and testing need and this machine misses.
 #
-#   packaging/deps.sh [SET...]        sets: build redis test valgrind fuzz lint bench
+#   packaging/deps.sh [SET...]        sets: build redis test valgrind fuzz lint web bench
 #
 # Asks nothing, and calls no package manager when all is there. With no set it does nothing.
 set -euo pipefail
@@ -35,6 +35,8 @@ lint     cppcheck          command:cppcheck
 lint     groff             command:groff
 lint     shellcheck        command:shellcheck
 lint     python3           command:python3
+web      prometheus        command:promtool
+web      chromium          command:chromium
 bench    libhiredis-dev    library:hiredis
 bench    nutcracker?       command:nutcracker
 '

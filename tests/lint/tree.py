@@ -6,6 +6,7 @@
 Run from the project's root. Prints "FILE:LINE: what is wrong" for each finding and exits with 1 when
 there is one.
 """
+import json
 import re
 import sys
 from pathlib import Path
@@ -188,6 +189,43 @@ def check_commands():
             finding("client/ctl/ctl.def", number, f"{manual} does not describe {match.group(1)}")
 
 
+TABLE_ROW = re.compile(r'^(STAT|GAUGE|WAIT)\((\w+),')
+
+
+def metric_names():
+    """(file, line, name) of each family: rows of the tables, and what metrics.c says of its own."""
+    for table in ("stats", "gauges", "waits"):
+        path = f"daemon/{table}.def"
+        for number, line in enumerate(lines_of(path), 1):
+            match = TABLE_ROW.match(line)
+            if match and not match.group(2).startswith("errors_"):
+                name = {"STAT": "flaskredis_{}_total", "GAUGE": "flaskredis_{}",
+                        "WAIT": "flaskredis_wait_{}_seconds"}[match.group(1)].format(match.group(2))
+                yield path, number, name
+    text = re.sub(r'",\s+"', '", "', "\n".join(lines_of("daemon/metrics.c")))
+    text = re.sub(r"\(to,\s+", "(to, ", text)
+    for match in re.finditer(r'(begin_family|add_process_sample)\(to, "(\w+)"', text):
+        prefix = "flaskredis_" if match.group(1) == "begin_family" else "process_"
+        yield "daemon/metrics.c", 1, prefix + match.group(2)
+    for match in re.finditer(r'\{"(quota_\w+)", "', text):
+        yield "daemon/metrics.c", 1, "flaskredis_" + match.group(1)
+
+
+def check_metrics():
+    """Each metric is in docs/metrics.md, and the dashboard asks for none that is not there."""
+    documented = "\n".join(lines_of("docs/metrics.md"))
+    names = list(metric_names())
+    for path, number, name in names:
+        if f"`{name}`" not in documented:
+            finding(path, number, f"docs/metrics.md does not describe {name}")
+    known = {name for _, _, name in names}
+    dashboard = "packaging/grafana/flaskredis.json"
+    asked = json.dumps(json.loads("\n".join(lines_of(dashboard))))
+    for name in sorted(set(re.findall(r"\b(?:flaskredis|process)_\w+", asked))):
+        if re.sub(r"_(bucket|sum|count)$", "", name) not in known:
+            finding(dashboard, 1, f"{name} is no metric")
+
+
 def main():
     floors = read_floors()
     for path in sources():
@@ -201,6 +239,7 @@ def main():
             check_prototypes(path)
     check_settings()
     check_commands()
+    check_metrics()
     print("\n".join(findings) + "\n" if findings else "", end="")
     return 1 if findings else 0
 
