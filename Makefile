@@ -22,6 +22,10 @@ includedir ?= $(prefix)/include
 datadir ?= $(prefix)/share
 mandir ?= $(datadir)/man
 pkgconfigdir ?= $(libdir)/pkgconfig
+# Where systemd looks for what belongs to a prefix. WITH_SYSTEMD=no builds and installs without it.
+unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 # The daemon looks for its configuration in /etc/flaskredis, so a system-wide prefix means /etc.
 sysconfdir ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
 
@@ -375,6 +379,20 @@ D = $(DESTDIR)
 CONFIG = $(D)$(sysconfdir)/flaskredis/flaskredis.conf
 man_file = $(D)$(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
+# The control tool waits for a reload and says what came of it; without it, a signal has to do.
+RELOAD_COMMAND = $(if $(wildcard client/ctl/main.c),$(bindir)/flaskredisctl reload,/bin/kill -HUP $$MAINPID)
+UNIT_FILES = $(unitdir)/flaskredisd.service $(unitdir)/flaskredis@.socket \
+    $(sysusersdir)/flaskredis.conf $(tmpfilesdir)/flaskredis.conf
+define install_units
+	$(INSTALL) -d $(D)$(unitdir) $(D)$(sysusersdir) $(D)$(tmpfilesdir)
+	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' -e 's|@reload@|$(RELOAD_COMMAND)|' \
+	    packaging/systemd/flaskredisd.service.in > $(D)$(unitdir)/flaskredisd.service
+	chmod 644 $(D)$(unitdir)/flaskredisd.service
+	$(INSTALL) -m 644 packaging/systemd/flaskredis@.socket $(D)$(unitdir)
+	$(INSTALL) -m 644 packaging/systemd/flaskredis.sysusers $(D)$(sysusersdir)/flaskredis.conf
+	$(INSTALL) -m 644 packaging/systemd/flaskredis.tmpfiles $(D)$(tmpfilesdir)/flaskredis.conf
+endef
+
 install: all
 	$(INSTALL) -d $(D)$(sbindir) $(D)$(bindir) $(D)$(libdir) $(D)$(pkgconfigdir) $(D)$(includedir)/flaskredis $(dir $(CONFIG))
 	$(INSTALL) -m 755 $(DAEMON) $(D)$(sbindir)/flaskredisd
@@ -388,13 +406,14 @@ install: all
 	$(INSTALL) -D -m 644 packaging/grafana/flaskredis.json $(D)$(datadir)/flaskredis/grafana.json
 	$(foreach page,$(MANUALS),$(INSTALL) -D -m 644 $(page) $(call man_file,$(page));)
 	if [ ! -e $(CONFIG) ]; then $(INSTALL) -m 640 config/flaskredis.conf $(CONFIG); fi
+	$(if $(HAVE_SYSTEMD),$(install_units))
 
 # The configuration may have passwords and an administrator's work in it: it stays.
 uninstall:
 	rm -rf $(D)$(datadir)/flaskredis
 	rm -f $(D)$(sbindir)/flaskredisd $(D)$(bindir)/flaskredisctl $(D)$(includedir)/flaskredis.h $(D)$(pkgconfigdir)/flaskredis.pc
 	rm -f $(addprefix $(D)$(libdir)/,$(notdir $(SHARED)) $(SONAME) libflaskredis.so libflaskredis.a)
-	rm -f $(foreach page,$(MANUALS),$(call man_file,$(page)))
+	rm -f $(foreach page,$(MANUALS),$(call man_file,$(page))) $(addprefix $(D),$(UNIT_FILES))
 	rm -rf $(D)$(includedir)/flaskredis
 
 # --- the rest ------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ settings() {
     echo "LUA_LIBS := $lua_libs"
     echo "TEST_LIBS := ${cunit:--lcunit} -lm"
     echo "BENCH_LIBS := $(optional_libs hiredis) $lua_libs -lm"
+    echo "HAVE_SYSTEMD := ${systemd:+yes}"
     echo "VALGRIND := $(command -v valgrind || true)"
     echo "FUZZ_LIBRARY := $(fuzz_library | head -n 1)"
 }

@@ -179,6 +179,18 @@ configuration_is_good() { "$INSTALLED/sbin/flaskredisd" --check -c "$CONFIG"; }
 
 the_tool_finds_the_daemon() { "$INSTALLED/bin/flaskredisctl" config check "$CONFIG"; }
 
+units_name_what_is_installed() {
+    local unit=$INSTALLED/lib/systemd/system/flaskredisd.service
+    [ -e "$unit" ] || { echo '  skipped: units (built without systemd)' && return 0; }
+    same "$PREFIX/sbin/flaskredisd" "$(sed -n 's/^ExecStart=//p' "$unit")" && ! grep -n '@[a-z]*@' "$unit"
+}
+
+unit_is_hardened() {
+    local unit=$INSTALLED/lib/systemd/system/flaskredisd.service
+    command -v systemd-analyze >/dev/null || { echo '  skipped: hardening (no systemd-analyze)' && return 0; }
+    [ ! -e "$unit" ] || systemd-analyze security --offline=yes --threshold=12 --no-pager "$unit" | tail -n 1
+}
+
 keeps_configuration() {
     echo '# edited' >"$CONFIG" && make_target install >/dev/null && same '# edited' "$(cat "$CONFIG")"
 }
@@ -215,6 +227,8 @@ check 'the header is C++ as well' header_is_cxx
 check 'the installed daemon has that version' daemon_has_the_version
 check 'the installed configuration is good' configuration_is_good
 check 'the installed tool finds the daemon' the_tool_finds_the_daemon
+check 'the unit starts what was installed' units_name_what_is_installed
+check 'the exposure of the unit is 1.2 at most' unit_is_hardened
 check 'a second installation keeps an edited configuration' keeps_configuration
 check 'uninstalling leaves the configuration and nothing else' uninstall_leaves_configuration_alone
 
