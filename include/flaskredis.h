@@ -36,7 +36,8 @@
  *   pipeline.h   pipelines, transactions, WATCH
  *   pubsub.h     publish/subscribe
  *   text.h       lets "text" stand where bytes are wanted
- *   provider.h   not included here: for those who implement a provider */
+ *   provider.h   not included here: for those who implement a provider
+ *   mock.h       neither: what tests order of a mock engine */
 #ifndef FLASKREDIS_H
 #define FLASKREDIS_H
 

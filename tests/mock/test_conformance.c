@@ -4,7 +4,7 @@
  *   CONFORM_COMMANDS  how many (default 100000)
  *   CONFORM_SEED      of the first sequence (default 1)
  *
- * A sequence is a hundred commands over three connections, from the same empty databases. A
+ * A sequence is some hundred commands over three connections, from the same empty databases. A
  * difference is printed with what came before it, and ends its sequence. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -458,13 +458,25 @@ static void end_sequence(void)
     EXPECT_INFO(server, "blocked_clients", 0);
 }
 
+/* Every third sequence stays mostly with the commands of one letter, so that what one of them
+ * leaves behind is met by the next before something else has overwritten it. */
+static void next_command(uint64_t seed, struct command_text *command)
+{
+    static const char letters[] = "XZLSHBX";
+    char letter = letters[seed / 3 % (sizeof(letters) - 1)];
+    do {
+        generator_next(&generator, command);
+    } while (seed % 3 == 0 && generator_template(command->template_at)[0] != letter &&
+             generator_random(&generator, 12) != 0);
+}
+
 static uint64_t run_sequence(uint64_t seed)
 {
     uint64_t done = 0;
     begin_sequence(seed);
     for (int i = 0; i < SEQUENCE && !sequence_is_over; i++) {
         struct command_text command;
-        generator_next(&generator, &command);
+        next_command(seed, &command);
         size_t at = line_for(&command);
         if (!fr_mock_may_call(lines[at].mock) || is_left_out(&lines[at], &command)) {
             continue;

@@ -291,7 +291,38 @@ static void a_client_is_closed_by_its_address(void)
     EXPECT(fr_mock_has_ended(one));
 }
 
+static void expect_lag(const char *expected)
+{
+    char text[256];
+    size_t len;
+    call(one, "XINFO GROUPS x");
+    const char *output = fr_mock_output(one, &len);
+    snprintf(text, sizeof(text), "%.*s", (int)len, output);
+    fr_mock_taken(one, len);
+    const char *lag = strstr(text, "lag\r\n");
+    EXPECT(lag != NULL && strcmp(lag + 5, expected) == 0);
+}
+
+/* As redis-server 7.0.15 counts. */
+static void what_was_deleted_in_front_leaves_no_gap(void)
+{
+    begin(NULL);
+    EXPECT_ANSWER(one, "XADD x 1-1 f v", "$3\r\n1-1\r\n");
+    EXPECT_ANSWER(one, "XADD x 2-2 f v", "$3\r\n2-2\r\n");
+    EXPECT_ANSWER(one, "XADD x 3-3 f v", "$3\r\n3-3\r\n");
+    EXPECT_ANSWER(one, "XGROUP CREATE x g 0 ENTRIESREAD 0", "+OK\r\n");
+    EXPECT_ANSWER(one, "XDEL x 1-1", ":1\r\n");
+    expect_lag(":3\r\n");
+    EXPECT_ANSWER(one, "XDEL x 2-2", ":1\r\n");
+    EXPECT_ANSWER(one, "XADD x 4-4 f v", "$3\r\n4-4\r\n");
+    EXPECT_ANSWER(one, "XADD x 5-5 f v", "$3\r\n5-5\r\n");
+    EXPECT_ANSWER(one, "XDEL x 4-4", ":1\r\n");
+    expect_lag("$-1\r\n");
+}
+
 static const struct test_case cases[] = {
+    {"what was deleted in front of a stream leaves no gap",
+     what_was_deleted_in_front_leaves_no_gap},
     {"clients are closed by what they are", clients_are_closed_by_what_they_are},
     {"a client is closed by its address", a_client_is_closed_by_its_address},
     {"keys expire by a moved clock", keys_expire_by_a_moved_clock},
