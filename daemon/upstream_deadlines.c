@@ -60,6 +60,20 @@ static int64_t wait_for_oldest(const struct upstream *upstream)
     return age < reached ? age : reached;
 }
 
+/* How long the server has been silent within a frame; 0: it is not within one, or is not read. */
+static int64_t stalled_ms(const struct upstream *upstream)
+{
+    bool is_within = upstream->is_passing || fr_reply_is_open(&upstream->frame);
+    return is_within && !upstream->is_paused ? (int64_t)(loop_now_ms() - upstream->last_active_ms)
+                                             : 0;
+}
+
+static bool is_stalled(const struct upstream *upstream)
+{
+    int64_t limit = upstream->context->settings->read_stall_ms;
+    return limit > 0 && stalled_ms(upstream) >= limit;
+}
+
 /* Fail the requests that have waited for a connection long enough. */
 static void expire_waiting(struct upstream *upstream)
 {
@@ -107,6 +121,9 @@ static int64_t until_deadline(const struct upstream *upstream)
     if (is_limited(upstream)) {
         reply -= wait_for_oldest(upstream);
     }
+    int64_t stall =
+        settings->read_stall_ms > 0 ? settings->read_stall_ms - stalled_ms(upstream) : NEVER;
+    reply = stall < reply ? stall : reply;
     return beat < reply ? beat : reply;
 }
 
@@ -144,6 +161,9 @@ void upstream_on_watch(evutil_socket_t fd, short what, void *arg)
         snprintf(upstream->reason, sizeof upstream->reason, "no reply within %lld ms",
                  (long long)upstream->context->settings->command_ms);
         upstream_end_connection(upstream, LOSS_TOO_SLOW);
+    } else if (is_stalled(upstream)) {
+        upstream_lose(upstream, "silent within a reply for %lld ms (setting \"read_stall_ms\")",
+                      (long long)upstream->context->settings->read_stall_ms);
     } else if (is_silent(upstream)) {
         beat(upstream);
     }

@@ -351,6 +351,28 @@ static void a_late_reply_meets_nobody_elses_request(void)
     EXPECT(peer_connection_of(peer, "GET b") != peer_connection_of(peer, "GET a"));
 }
 
+/* Nobody behind half a reply would ever be answered. */
+static void a_server_that_falls_silent_within_a_reply_is_given_up(void)
+{
+    static const char *const halves[] = {"$10\r\nhalf", "*2\r\n:1\r\n", ":12",
+                                         "*2\r\n$3\r\nabc\r\n$"};
+    NEEDS_DAEMON;
+    struct peer *peer = start_peer("read_stall_ms = 200\n");
+    peer_on(peer, "GET b", PEER_HOLD, "", 0);
+    for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+        struct client *one = session(), *other = session();
+        peer_on(peer, "GET a", PEER_ANSWER, halves[i], 1);
+        int64_t before = now_ms();
+        client_send(one, "GET a");
+        peer_expect(peer, "GET a", i + 1);
+        EXPECT_CALL_BEGINS(other, "GET b", "-POOLLOST ");
+        EXPECT_BETWEEN(now_ms() - before, 150, 200 + SLACK_MS);
+        EXPECT_REPLY_BEGINS(one, "-POOLLOST ");
+        EXPECT_REPLY_HAS(one, "silent within a reply for 200 ms (setting \"read_stall_ms\")");
+        EXPECT_CALL(one, "SET k v", "+OK\r\n");
+    }
+}
+
 static void a_server_that_never_answers_the_handshake_is_down(void)
 {
     NEEDS_DAEMON;
@@ -544,6 +566,8 @@ static const struct test_case cases[] = {
      an_unasked_reply_closes_the_connection_and_reaches_nobody},
     {"garbage instead of a reply is a loss", garbage_instead_of_a_reply_is_a_loss},
     {"a late reply meets nobody else's request", a_late_reply_meets_nobody_elses_request},
+    {"a server that falls silent within a reply is given up",
+     a_server_that_falls_silent_within_a_reply_is_given_up},
     {"a server that never answers the handshake is down",
      a_server_that_never_answers_the_handshake_is_down},
     {"LOADING is passed on", loading_is_passed_on},
