@@ -290,16 +290,22 @@ static enum routed send_into_tunnel(struct session *session, const struct call *
     return ROUTED;
 }
 
+/* Where what is refused must make EXEC fail. */
+static bool is_in_transaction(const struct session *session)
+{
+    return session->lease != NULL && session->lease->state == LEASE_QUEUEING &&
+           !session_is_tunnel(session);
+}
+
 /* Not beside subscriptions on the hub, of which the session's own connection would know nothing. */
 static enum routed answer_subscribed(struct session *session, const struct call *call)
 {
-    if (session->lease != NULL && session->lease->state == LEASE_QUEUEING) {
-        session->lost = LOST_QUEUED;
-    }
+    char error[256];
     stats_count(&session->pool->context.stats, errors_pooldeny);
-    session_answer_error(session, "POOLDENY '%s' is denied %swhile subscribed (setting \"pubsub\")",
-                         call->command->name, session->lost == LOST_QUEUED ? "in MULTI " : "");
-    return ROUTED;
+    snprintf(error, sizeof error,
+             "-POOLDENY '%s' is denied %swhile subscribed (setting \"pubsub\")\r\n",
+             call->command->name, is_in_transaction(session) ? "in MULTI " : "");
+    return router_answer_instead(session, call, error);
 }
 
 static enum routed tunnel_and_send(struct session *session, const struct call *call)
@@ -468,8 +474,7 @@ enum routed router_answer_instead(struct session *session, const struct call *ca
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
     }
-    if (session->lease != NULL && session->lease->state == LEASE_QUEUEING &&
-        !session_is_tunnel(session)) {
+    if (is_in_transaction(session)) {
         session->lost = LOST_QUEUED;
     }
     session_answer(session, error, strlen(error));

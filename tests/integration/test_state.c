@@ -222,6 +222,16 @@ static void quit_closes_although_replies_are_off(void)
     EXPECT_ALL(one, "");
 }
 
+static void a_protocol_error_closes_although_replies_are_off(void)
+{
+    NEEDS_DAEMON; /* Redis 7.0 waits for the end of input */
+    start();
+    struct client *one = session();
+    client_send(one, "CLIENT REPLY OFF");
+    client_send_bytes(one, "*x\r\n", 4);
+    EXPECT_ALL(one, "");
+}
+
 static void messages_come_although_replies_are_off(void)
 {
     start();
@@ -342,6 +352,8 @@ static const struct test_case cases[] = {
     {"names stay with their session", names_stay_with_their_session},
     {"reply modes silence only their session", reply_modes_silence_only_their_session},
     {"QUIT closes although replies are off", quit_closes_although_replies_are_off},
+    {"a protocol error closes although replies are off",
+     a_protocol_error_closes_although_replies_are_off},
     {"messages come although replies are off", messages_come_although_replies_are_off},
     {"RESET drops all state of a session", reset_drops_all_state},
     {"RESET works inside MULTI and when subscribed", reset_works_inside_multi_and_when_subscribed},
