@@ -20,10 +20,17 @@ passed=0
 failed=0
 
 # Every state is visited, or the run does not count.
-has_lost_wakeup() { # definitions...
+run_model() { # definitions...
     spin -a -DCOUNT="${MODEL_COUNT:-3}" -DCAP="${MODEL_CAP:-1}" "$@" "$model" >spin.log 2>&1 &&
         "$cc" -w -O0 -DSAFETY -DNOCLAIM -o pan pan.c && ./pan -m100000 >pan.log 2>&1 &&
-        ! grep -qE 'max search depth too small|out of memory' pan.log || { cat ./*.log; return 2; }
+        ! grep -qE 'max search depth too small|out of memory' pan.log
+}
+
+has_lost_wakeup() { # definitions...
+    if ! run_model "$@"; then
+        cat ./*.log
+        return 2
+    fi
     grep -q '^pan:[0-9]*: invalid end state' pan.log
 }
 
