@@ -347,15 +347,26 @@ static bool add_handed(struct listeners *fresh, const struct listeners *running,
     return is_added;
 }
 
+/* Who has sockets: the daemon itself, which has the main socket, then the prefixes. */
+static const struct prefix_settings *listening(const struct settings *settings, size_t i)
+{
+    return i == 0 ? &settings->client_pools : &settings->prefixes[i - 1];
+}
+
+/* A Unix socket and a port for each; what socket units add is apart. */
+static size_t sockets_max(const struct settings *settings)
+{
+    return (settings->prefix_count + 1) * 2;
+}
+
 bool listeners_prepare(struct listeners *fresh, const struct listeners *running,
                        const struct settings *settings, struct problems *problems)
 {
     bool is_open = make_runtime_dir(settings->daemon.runtime_dir, problems);
     *fresh = (struct listeners){0};
-    fresh->items =
-        memory_zeroed((settings->prefix_count * 2 + running->count) * sizeof *fresh->items);
-    for (size_t i = 0; i < settings->prefix_count && is_open; i++) {
-        const struct prefix_settings *prefix = &settings->prefixes[i];
+    fresh->items = memory_zeroed((sockets_max(settings) + running->count) * sizeof *fresh->items);
+    for (size_t i = 0; i < settings->prefix_count + 1 && is_open; i++) {
+        const struct prefix_settings *prefix = listening(settings, i);
         struct opening opening = {.settings = settings, .prefix = prefix, .problems = problems};
         is_open = add(fresh, running, &opening, unix_address_of(settings, prefix), open_unix);
         if (is_open && prefix->tcp.wanted) {
@@ -525,9 +536,9 @@ bool listeners_inherit(struct listeners *running, const struct settings *setting
     *running = (struct listeners){0};
     fd_store_open();
     running->items =
-        memory_zeroed((settings->prefix_count * 2 + fd_store_count()) * sizeof *running->items);
-    for (size_t i = 0; i < settings->prefix_count && is_good; i++) {
-        const struct prefix_settings *prefix = &settings->prefixes[i];
+        memory_zeroed((sockets_max(settings) + fd_store_count()) * sizeof *running->items);
+    for (size_t i = 0; i < settings->prefix_count + 1 && is_good; i++) {
+        const struct prefix_settings *prefix = listening(settings, i);
         struct opening opening = {.settings = settings, .prefix = prefix, .problems = problems};
         char *path = unix_address_of(settings, prefix);
         union listener_address wanted = listener_unix_address(path);

@@ -351,6 +351,10 @@ static void say_ready(const struct service *service)
         const struct listener *listener = &service->listeners.items[i];
         const struct prefix_settings *prefix = settings_prefix(service->settings, listener->prefix);
         char server[256];
+        if (prefix == NULL) {
+            log_notice("main socket: listening on %s", listener->address);
+            continue;
+        }
         log_notice("%s: listening on %s for %s db %lld", prefix->name, listener->address,
                    fr_url_show(&prefix->server, server, sizeof server),
                    (long long)prefix->server.db);
@@ -373,6 +377,7 @@ static void end_workers(struct service *service)
         for (int i = 0; i < service->worker_count; i++) {
             has_run = mailbox_run(service->workers[i].mailbox) || has_run;
         }
+        has_run = mailbox_run(&service->mailbox) || has_run;
     }
     for (int i = 0; i < service->worker_count; i++) {
         worker_finish(&service->workers[i]);
@@ -391,7 +396,7 @@ static int serve(struct service *service, struct settings *settings)
         settings_let_go(settings);
         return EXIT_FAILURE;
     }
-    if (!make_workers(service) || !open_admin(service, settings)) {
+    if (!make_workers(service) || !service_open(service) || !open_admin(service, settings)) {
         close_admin();
         settings_let_go(settings);
         return EXIT_FAILURE;
@@ -412,13 +417,13 @@ static int serve(struct service *service, struct settings *settings)
 
 static void free_service(struct service *service)
 {
+    service_finish(service);
     if (service->base != NULL) {
         event_base_free(service->base);
     }
     if (end_fd >= 0) {
         close(end_fd);
     }
-    service_finish(service);
     free(service->workers);
     free(service->house.mailboxes);
     libevent_global_shutdown();

@@ -16,6 +16,7 @@ static enum routed on_help(struct session *session, const struct call *call);
 
 static const struct own_command commands[] = {
     {"help", "", 2, on_help, "Print this help."},
+    {"pool", "<url>", 3, own_command_pool, "Speak with the server of this URL from now on."},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -16,4 +16,10 @@ enum routed own_command_route(struct session *session, const struct call *call);
  * when the session has been resumed. */
 typedef enum routed (*own_command)(struct session *session, const struct call *call);
 
+/* The error to everything else on the main socket. */
+extern const char own_command_no_pool[];
+
+/* pool_command.c */
+enum routed own_command_pool(struct session *session, const struct call *call);
+
 #endif

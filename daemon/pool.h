@@ -29,6 +29,7 @@ struct hub;
 struct lane;
 struct lease;
 struct lease_waiter;
+struct mail;
 struct mailbox;
 struct session;
 
@@ -40,6 +41,8 @@ struct house {
     _Atomic int64_t memory_max;
     _Atomic uint64_t next_id;  /* of client connections; from 2^32 up, never used again */
     struct mailbox *mailboxes; /* one for each worker */
+    struct mailbox *main;      /* of the main thread */
+    void (*on_pool_request)(struct mail *mail, void *receiver); /* there */
     int worker_count;
     _Atomic int draining; /* workers that take nobody in any more */
 };
@@ -47,8 +50,9 @@ struct house {
 /* What the workers of one prefix share. Freed by the last who refers to it. */
 struct prefix {
     struct house *house;
-    uint64_t serial;         /* by which mails find its pools; never used again */
-    _Atomic int users;       /* its pools, and the main thread while it serves */
+    uint64_t serial;   /* by which mails find its pools; never used again */
+    bool is_lobby;     /* of the main socket, which has no server: its clients are to ask for one */
+    _Atomic int users; /* its pools, and the main thread while it serves */
     _Atomic int64_t clients; /* sessions, and those that have been promised a place */
     struct quota quotas[QUOTA_KINDS];
     struct audience audience;

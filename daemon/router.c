@@ -525,8 +525,11 @@ static bool is_http(const struct call *call)
     return call_word_is(call, 0, "POST") || call_word_is(call, 0, "Host:");
 }
 
-static bool may_come_before_auth(const struct call *call)
+static bool may_come_before_auth(const struct session *session, const struct call *call)
 {
+    if (session->pool->prefix->is_lobby) {
+        return call_is(call, FR_CMD_FLASKREDIS) || ends_session_state(call);
+    }
     return call_is(call, FR_CMD_AUTH) || call_is(call, FR_CMD_HELLO) || ends_session_state(call);
 }
 
@@ -565,8 +568,11 @@ static enum routed route(struct session *session, const struct call *call)
         session_close(session, "speaks HTTP");
         return ROUTED;
     }
-    if (!session->is_authenticated && !may_come_before_auth(call)) {
-        return router_answer_instead(session, call, "-NOAUTH Authentication required.\r\n");
+    if (!session->is_authenticated && !may_come_before_auth(session, call)) {
+        return router_answer_instead(session, call,
+                                     session->pool->prefix->is_lobby
+                                         ? own_command_no_pool
+                                         : "-NOAUTH Authentication required.\r\n");
     }
     if (call->command != NULL && session->pool->is_denied[call->command->id] &&
         !(call_is(call, FR_CMD_SCRIPT_DEBUG) && !condition_holds(call))) { /* NO does nothing */

@@ -51,6 +51,7 @@ static void free_pools(struct service_pool *pools, size_t count)
     free(pools);
 }
 
+/* Have pools for the prefixes of these settings, and put them into the layout. */
 static void exchange_pools(struct service *service, const struct settings *settings,
                            struct layout *layout)
 {
@@ -63,14 +64,36 @@ static void exchange_pools(struct service *service, const struct settings *setti
     service->pool_count = settings->prefix_count;
 }
 
-static void add_doors(struct service *service, struct layout *layout)
+/* What is there beside the pools of prefixes. */
+static void add_the_rest(struct service *service, struct layout *layout)
 {
+    layout_add_pool(layout, service->lobby, &service->settings->client_pools, NULL);
+    client_pools_add(service, layout);
     for (size_t i = 0; i < service->listeners.count; i++) {
         const struct listener *listener = &service->listeners.items[i];
         const struct service_pool *pool =
             find_pool(service->pools, service->pool_count, listener->prefix);
-        layout_add_door(layout, listener->fd, listener->address, pool->prefix, listener->is_kept);
+        layout_add_door(layout, listener->fd, listener->address,
+                        pool == NULL ? service->lobby : pool->prefix, listener->is_kept);
     }
+}
+
+static void give_to_workers(struct service *service, struct layout *layout)
+{
+    for (int i = 0; i < service->worker_count; i++) {
+        worker_serve(&service->workers[i], layout);
+    }
+    layout_release(layout);
+}
+
+void service_publish(struct service *service)
+{
+    struct layout *layout = layout_create(service->settings->daemon.shutdown_ms);
+    for (size_t i = 0; i < service->pool_count; i++) {
+        layout_add_pool(layout, service->pools[i].prefix, service->pools[i].settings, NULL);
+    }
+    add_the_rest(service, layout);
+    give_to_workers(service, layout);
 }
 
 /* ------------------------------------------------------------------------------------------- using
@@ -97,20 +120,37 @@ bool service_use(struct service *service, struct settings *settings, struct prob
     struct layout *layout = layout_create(settings->daemon.shutdown_ms);
     listeners_commit(&service->listeners, &fresh, close_later, layout);
     exchange_pools(service, settings, layout);
-    add_doors(service, layout);
-    use_daemon_settings(service, &settings->daemon);
-    for (int i = 0; i < service->worker_count; i++) {
-        worker_serve(&service->workers[i], layout);
-    }
-    layout_release(layout);
     settings_let_go(service->settings);
     service->settings = settings;
+    use_daemon_settings(service, &settings->daemon);
+    client_pools_use_settings(service);
+    add_the_rest(service, layout);
+    give_to_workers(service, layout);
+    return true;
+}
+
+bool service_open(struct service *service)
+{
+    service->lobby = prefix_create(&service->house);
+    service->lobby->is_lobby = true;
+    client_pools_open(service);
+    if (!mailbox_init(&service->mailbox, service)) {
+        return false;
+    }
+    mailbox_open(&service->mailbox, service->base);
+    service->house.main = &service->mailbox;
     return true;
 }
 
 void service_finish(struct service *service)
 {
     listeners_close(&service->listeners);
+    if (service->house.main != NULL) {
+        mailbox_close(&service->mailbox);
+        mailbox_finish(&service->mailbox);
+    }
+    client_pools_close(service);
+    prefix_release(service->lobby);
     free_pools(service->pools, service->pool_count);
     service->pools = NULL;
     service->pool_count = 0;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/client_pools.h"
 #include "daemon/layout.h"
 #include "daemon/listener.h"
 #include "daemon/pool.h"
@@ -27,13 +28,20 @@ struct service {
     struct listeners listeners;
     struct service_pool *pools;
     size_t pool_count;
+    struct prefix *lobby; /* of the main socket */
+    struct client_pools client_pools;
     struct house house;
+    struct mailbox mailbox; /* of the main thread */
     struct worker *workers;
     int worker_count;
     struct event_base *base;
     struct supervision supervision;
     bool is_ending;
 };
+
+/* Make what the main thread has before anything is served: the base, house and workers stand. False
+ * with errno when the system refuses. */
+bool service_open(struct service *service);
 
 /* Read the configuration. NULL with what is wrong in the problems. */
 struct settings *service_read(const struct service *service, struct problems *problems);
@@ -43,6 +51,9 @@ struct settings *service_read(const struct service *service, struct problems *pr
  * and the settings are the caller's. What the settings say must be possible without a restart, if
  * the service has others. */
 bool service_use(struct service *service, struct settings *settings, struct problems *problems);
+
+/* Tell the workers what is served, when that has changed otherwise. */
+void service_publish(struct service *service);
 
 /* Give up what is served; the workers have ended. */
 void service_finish(struct service *service);

@@ -132,7 +132,7 @@ void session_forget_state(struct session *session)
     identity_release(&session->pool->identities, identity);
     session_set_text(&session->user, NULL, 0);
     session_set_text(&session->name, NULL, 0);
-    session->is_authenticated = settings->auth != AUTH_CHECK;
+    session->is_authenticated = settings->auth != AUTH_CHECK && !session->pool->prefix->is_lobby;
     session->has_selected = false;
     session->is_no_evict = false;
     session->reply_mode = REPLY_ON;

@@ -56,6 +56,9 @@ void session_move(struct session *session, struct pool *to)
     TAILQ_INSERT_TAIL(&to->sessions, session, link);
     session_change_route(session, db, session->proto, identity);
     identity_release(&to->identities, identity);
+    if (from->prefix->is_lobby) {
+        session->is_authenticated = to->context.settings->auth != AUTH_CHECK;
+    }
     session->spoken_on = NULL;
     replication_forget_server(session);
     session_resume(session, STOP_MOVE);

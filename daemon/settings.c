@@ -16,7 +16,7 @@
 #define DEFAULT_PREFIX "REDIS"
 #define URL_SUFFIX "_URL"
 #define RUNTIME_DIR_VARIABLE "FLASKREDIS_RUNTIME_DIR"
-#define DAEMON 0 /* index of the daemon's section */
+#define DAEMON DAEMON_SECTION_AT
 #define WHY_CAP 256
 
 /* Sections. */
@@ -26,11 +26,17 @@ static const struct setting_table *table_of(size_t section)
     return section == DAEMON ? &daemon_table : &prefix_table;
 }
 
+static struct prefix_settings *prefix_of(struct settings *settings, size_t section)
+{
+    return &settings->prefixes[section - FIRST_PREFIX_AT];
+}
+
 /* The struct a section's values go to. Adding a section moves those of prefixes. */
 static void *values_of(struct load *load, size_t section)
 {
-    return section == DAEMON ? (void *)&load->settings->daemon
-                             : (void *)&load->settings->prefixes[section - 1];
+    return section == DAEMON               ? (void *)&load->settings->daemon
+           : section == CLIENTS_SECTION_AT ? (void *)&load->settings->client_pools
+                                           : (void *)prefix_of(load->settings, section);
 }
 
 static size_t index_of(size_t section, const struct setting_row *row)
@@ -118,9 +124,9 @@ static bool add_prefix(struct load *load, const char *name, size_t len, int line
     return true;
 }
 
-static bool add_daemon_section(struct load *load)
+static bool add_own_section(struct load *load, const char *text)
 {
-    char *name = strdup(DAEMON_SECTION);
+    char *name = strdup(text);
     if (!name || !grow_sections(load)) {
         free(name);
         fail_for_memory(load);
@@ -128,6 +134,16 @@ static bool add_daemon_section(struct load *load)
     }
     load->sections[load->section_count++].name = name;
     return true;
+}
+
+static bool add_own_sections(struct load *load)
+{
+    load->settings->client_pools.name = strdup(DAEMON_SECTION);
+    if (!load->settings->client_pools.name) {
+        fail_for_memory(load);
+        return false;
+    }
+    return add_own_section(load, DAEMON_SECTION) && add_own_section(load, CLIENTS_SECTION);
 }
 
 static size_t find_section(const struct load *load, const char *name, size_t len)
@@ -148,9 +164,15 @@ static bool is_prefix_name(const char *name, size_t len)
     return len > 0 && name[0] >= 'A' && name[0] <= 'Z' && strspn(name, allowed) >= len;
 }
 
-static bool is_daemon_name(const char *name, size_t len)
+/* The daemon's own section of this name, in any case of letters; FIRST_PREFIX_AT: it is none. */
+static size_t own_section(const struct load *load, const char *name, size_t len)
 {
-    return len == strlen(DAEMON_SECTION) && strncasecmp(name, DAEMON_SECTION, len) == 0;
+    size_t i = 0;
+    while (i < FIRST_PREFIX_AT && (strlen(load->sections[i].name) != len ||
+                                   strncasecmp(name, load->sections[i].name, len) != 0)) {
+        i++;
+    }
+    return i;
 }
 
 static void complain_about_name(struct load *load, const struct place *place, const char *name)
@@ -172,12 +194,13 @@ static void complain_about_name(struct load *load, const struct place *place, co
 
 /* Lines of the file. */
 
-static void open_daemon_section(struct load *load, const struct place *place, const char *name)
+static void open_own_section(struct load *load, const struct place *place, size_t at,
+                             const char *name)
 {
-    struct section *section = &load->sections[DAEMON];
-    load->current = DAEMON;
-    if (strcmp(name, DAEMON_SECTION) != 0) {
-        load_fail(load, place, "this name is the daemon's own (write [" DAEMON_SECTION "])");
+    struct section *section = &load->sections[at];
+    load->current = at;
+    if (strcmp(name, section->name) != 0) {
+        load_fail(load, place, "this name is the daemon's own (write [%s])", section->name);
     }
     if (section->line != 0) {
         load_fail(load, place, "section [%s] appears again (first in line %d)", section->name,
@@ -210,8 +233,9 @@ static void on_section(void *user, int line, const char *name)
 {
     struct load *load = user;
     struct place place = line_place(load, line);
-    if (is_daemon_name(name, strlen(name))) {
-        open_daemon_section(load, &place, name);
+    size_t own = own_section(load, name, strlen(name));
+    if (own < FIRST_PREFIX_AT) {
+        open_own_section(load, &place, own, name);
     } else {
         open_prefix_section(load, &place, name);
     }
@@ -354,7 +378,7 @@ static void add_from_environment(struct load *load, const char *entry, size_t le
     snprintf(name, sizeof(name), "%.*s" URL_SUFFIX,
              (int)(len > PREFIX_NAME_LEN_MAX ? PREFIX_NAME_LEN_MAX : len), entry);
     struct place place = {.variable = name};
-    if (is_daemon_name(entry, len)) {
+    if (own_section(load, entry, len) < FIRST_PREFIX_AT) {
         load_fail(load, &place, "this prefix' name is the daemon's own");
     } else if (find_section(load, entry, len) < load->section_count) {
         return; /* of the file, or the variable is there twice */
@@ -406,7 +430,7 @@ static void load_environment(struct load *load)
         set_from_environment(load, DAEMON, DAEMON_AT_runtime_dir, runtime_dir);
     }
     add_prefixes_of_environment(load);
-    for (size_t i = 1; i < load->section_count; i++) {
+    for (size_t i = FIRST_PREFIX_AT; i < load->section_count; i++) {
         const char *url = load_variable(load, load->sections[i].url_variable);
         if (url) {
             set_from_environment(load, i, PREFIX_AT_url, url);
@@ -470,7 +494,7 @@ static void free_sections(struct load *load)
 
 static void load_all(struct load *load)
 {
-    if (!add_daemon_section(load)) {
+    if (!add_own_sections(load)) {
         return;
     }
     if (load->path) {
@@ -489,6 +513,7 @@ static void load_all(struct load *load)
 static void own_prefixes(struct settings *settings)
 {
     atomic_store(&settings->holders, 1);
+    settings->client_pools.of = settings;
     for (size_t i = 0; i < settings->prefix_count; i++) {
         settings->prefixes[i].of = settings;
     }
@@ -536,6 +561,7 @@ void settings_free(struct settings *settings)
     }
     free(settings->prefixes);
     free(settings->daemon.metrics_tcp.host);
+    finish_prefix(&settings->client_pools);
     free_values(&daemon_table, &settings->daemon);
     free(settings);
 }

@@ -109,6 +109,9 @@ struct prefix_settings {
 struct settings {
     _Atomic int holders; /* who refer to them; settings_release by the last frees them */
     struct daemon_settings daemon;
+    /* What pools have that clients ask for by URL. Its name is the daemon's, and its socket's mode
+     * and owner are those of the main socket, where they ask. */
+    struct prefix_settings client_pools;
     struct prefix_settings *prefixes; /* as in the file, then by the environment's names */
     size_t prefix_count;
 };

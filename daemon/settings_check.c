@@ -464,21 +464,73 @@ static void check_runtime_dir(struct load *load)
     }
 }
 
+/* Pools on URLs of clients. */
+
+static void check_client_urls(struct load *load)
+{
+    const struct word_list *list = &load->settings->daemon.client_urls;
+    struct place place =
+        setting_place(load, DAEMON_SECTION_AT, &daemon_table.rows[DAEMON_AT_client_urls]);
+    if (list->count == 0) {
+        load_fail(load, &place, "is empty (write off)");
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const char *word = list->items[i];
+        bool is_whole = strcmp(word, "off") == 0 || strcmp(word, "any") == 0;
+        if (is_whole && list->count > 1) {
+            load_fail(load, &place, "%s stands alone", word);
+        } else if (strstr(word, "://") || strpbrk(word, "@/")) {
+            load_fail(load, &place,
+                      "entry %zu is not a host (such as db1.example, *.example or 10.0.0.5:6379)",
+                      i + 1);
+        }
+    }
+}
+
+/* What says nothing about a pool whose URL a client brings. */
+static void check_meaningless(struct check *check)
+{
+    static const enum prefix_setting_at rows[] = {
+        PREFIX_AT_url,   PREFIX_AT_password_file, PREFIX_AT_listen,     PREFIX_AT_auth,
+        PREFIX_AT_users, PREFIX_AT_users_file,    PREFIX_AT_mock_memory};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (check->load->sections[check->section].set_at[rows[i]] != SET_BY_DEFAULT) {
+            complain(check, rows[i], "has no meaning for pools on URLs of clients");
+        }
+    }
+}
+
+static void check_lists(struct check *check)
+{
+    check_commands(check, &check->prefix->deny, PREFIX_AT_deny);
+    check_commands(check, &check->prefix->allow, PREFIX_AT_allow);
+    check_contradictions(check);
+}
+
+static void check_client_pools(struct load *load)
+{
+    struct check check = {load, CLIENTS_SECTION_AT, &load->settings->client_pools};
+    check_client_urls(load);
+    check_meaningless(&check);
+    check_lists(&check);
+    check_owner(&check);
+    check_socket_path(&check);
+}
+
 void settings_check(struct load *load)
 {
     check_runtime_dir(load);
     check_metrics(load);
     check_admins(load, &load->settings->daemon.admin_users, DAEMON_AT_admin_users, find_user);
     check_admins(load, &load->settings->daemon.admin_groups, DAEMON_AT_admin_groups, find_group);
+    check_client_pools(load);
     for (size_t i = 0; i < load->settings->prefix_count; i++) {
-        struct check check = {load, i + 1, &load->settings->prefixes[i]};
+        struct check check = {load, i + FIRST_PREFIX_AT, &load->settings->prefixes[i]};
         check_url(&check);
         check_listen(&check);
         check_listen_of_others(&check);
         check_users(&check);
-        check_commands(&check, &check.prefix->deny, PREFIX_AT_deny);
-        check_commands(&check, &check.prefix->allow, PREFIX_AT_allow);
-        check_contradictions(&check);
+        check_lists(&check);
         check_owner(&check);
         check_own_names(&check);
         check_socket_path(&check);

@@ -137,6 +137,7 @@ void settings_tell_changes(const struct settings *running, const struct settings
                            struct problems *lines)
 {
     tell_rows(&daemon_table, DAEMON_SECTION, &running->daemon, &fresh->daemon, lines);
+    tell_rows(&prefix_table, CLIENTS_SECTION, &running->client_pools, &fresh->client_pools, lines);
     tell_presence(running, fresh, "removed", lines);
     tell_presence(fresh, running, "added", lines);
     for (size_t i = 0; i < running->prefix_count; i++) {

@@ -50,6 +50,11 @@ static void print_table(FILE *to, const char *title, const struct setting_table 
 void settings_help(FILE *to)
 {
     print_table(to, "Section [" DAEMON_SECTION "], the daemon:", &daemon_table);
+    fputs("Section [" CLIENTS_SECTION "], pools on URLs of clients (\"client_urls\"): the settings "
+          "of a prefix, but for url,\n"
+          "password_file, listen, auth, users, users_file and mock_memory; mode and owner are "
+          "those of the main socket.\n\n",
+          to);
     print_table(
         to, "Section [PREFIX], one for each config prefix ([REDIS], [CACHE], ...):", &prefix_table);
     fputs("Without any prefix there is one: REDIS, at its defaults. RELOAD: whether a reload "

@@ -7,6 +7,7 @@
  *   settings_secrets.c secrets in files of their own
  *   settings_problems.c, settings_compare.c  what is wrong; what a reload cannot change
  *   settings_help.c    --help-config
+ *   settings_clients.c pools on URLs of clients: policy, and settings of one
  */
 #ifndef SETTINGS_PARTS_H
 #define SETTINGS_PARTS_H
@@ -14,6 +15,7 @@
 #include "daemon/settings.h"
 
 #define DAEMON_SECTION "flaskredisd"
+#define CLIENTS_SECTION "client_pools"
 #define PREFIX_NAME_LEN_MAX 64
 
 /* Rows. */
@@ -146,6 +148,13 @@ void settings_file_read(const char *path, const struct file_events *events);
 #define SET_BY_DEFAULT 0
 #define SET_BY_ENVIRONMENT (-1)
 
+/* Where a section stands while they are read. */
+enum section_at {
+    DAEMON_SECTION_AT,
+    CLIENTS_SECTION_AT,
+    FIRST_PREFIX_AT /* of settings->prefixes[0]; the others follow */
+};
+
 /* One section while it is read. */
 struct section {
     char *name;
@@ -159,7 +168,7 @@ struct load {
     char *const *environment;
     struct problems *problems;
     struct settings *settings;
-    struct section *sections; /* [0]: the daemon's; [i + 1]: of settings->prefixes[i] */
+    struct section *sections; /* in the order of enum section_at */
     size_t section_count;
     size_t current; /* section the file's lines belong to; SIZE_MAX: none yet */
     bool failed;    /* a problem was found, whether or not there was memory to say which */

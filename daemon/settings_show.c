@@ -38,6 +38,7 @@ size_t settings_show(const struct settings *settings, const char *only,
 {
     struct showing showing = {.only = only, .show = show, .arg = arg};
     show_section(&showing, DAEMON_SECTION, &daemon_table, &settings->daemon);
+    show_section(&showing, CLIENTS_SECTION, &prefix_table, &settings->client_pools);
     for (size_t i = 0; i < settings->prefix_count; i++) {
         show_section(&showing, settings->prefixes[i].name, &prefix_table, &settings->prefixes[i]);
     }

@@ -94,8 +94,12 @@ static void add_quotas(struct tally *tally, const struct pool *pool)
     }
 }
 
+/* The main socket's has no server, and nothing to be counted. */
 void tallies_add(struct tallies *tallies, const struct pool *pool)
 {
+    if (pool->prefix->is_lobby) {
+        return;
+    }
     struct tally *tally = tally_of(tallies, pool);
     const struct session *session;
     for (int row = 0; row < STAT_COUNT; row++) {

@@ -392,9 +392,11 @@ bool worker_start(struct worker *worker)
 void worker_finish(struct worker *worker)
 {
     struct entrance *entrance;
+    struct entrance *next_entrance;
     struct pool *pool;
     struct pool *next;
-    while ((entrance = LIST_FIRST(&worker->entrances)) != NULL) {
+    for (entrance = LIST_FIRST(&worker->entrances); entrance != NULL; entrance = next_entrance) {
+        next_entrance = LIST_NEXT(entrance, link);
         close_entrance(entrance);
     }
     event_del(&worker->pause);

@@ -91,7 +91,8 @@ static bool all_accept(const struct daemon *pooler, const char *config)
         for (char *letter = prefix; *letter != '\0'; letter++) {
             *letter = (char)tolower((unsigned char)*letter);
         }
-        if (strcmp(prefix, "flaskredisd") != 0 && !accepts(pooler, prefix)) {
+        if (strcmp(prefix, "flaskredisd") != 0 && strcmp(prefix, "client_pools") != 0 &&
+            !accepts(pooler, prefix)) {
             return false;
         }
     }

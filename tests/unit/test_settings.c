@@ -279,6 +279,8 @@ static void a_reload_tells_what_it_changes_with_both_values(void)
 {
     static const char *const says[] = {
         "section [flaskredisd], setting \"log_level\": info -> debug",
+        "section [client_pools], setting \"leases\": 5 -> 32",
+        "section [flaskredisd], setting \"client_urls\": h, *.i -> any",
         "section [A], setting \"url\": redis://h:6379 -> redis://h2:6379",
         "section [A], setting \"socket_mode\": 0660 -> 0600",
         "section [A], setting \"reply_limit\": 64mb -> 1gb",
@@ -288,13 +290,15 @@ static void a_reload_tells_what_it_changes_with_both_values(void)
         "section [C]: removed (redis://localhost:6379)",
         "section [D]: added (unix:///run/x)",
     };
-    expect_differences(settings_tell_changes,
-                       "[A]\nurl = redis://h\ndeny = GET SET\n[B]\nauth = check\n"
-                       "users = a:hunter2\n[C]\n",
-                       "[flaskredisd]\nlog_level = debug\n[D]\nurl = unix://x:hunter4@/run/x\n"
-                       "[A]\nurl = redis://h2\nsocket_mode = 600\nreply_limit = 1gb\n"
-                       "[B]\nauth = check\nusers = a:hunter22, b:hunter3\nlisten = tcp://[::1]:7\n",
-                       says, COUNT(says));
+    expect_differences(
+        settings_tell_changes,
+        "[flaskredisd]\nclient_urls = h *.i\n[client_pools]\nleases = 5\n"
+        "[A]\nurl = redis://h\ndeny = GET SET\n[B]\nauth = check\n"
+        "users = a:hunter2\n[C]\n",
+        "[flaskredisd]\nlog_level = debug\nclient_urls = any\n[D]\nurl = unix://x:hunter4@/run/x\n"
+        "[A]\nurl = redis://h2\nsocket_mode = 600\nreply_limit = 1gb\n"
+        "[B]\nauth = check\nusers = a:hunter22, b:hunter3\nlisten = tcp://[::1]:7\n",
+        says, COUNT(says));
 }
 
 static void a_reload_notices_what_a_url_hides(void)

@@ -121,6 +121,7 @@ static void a_section_that_is_none_is_refused(void)
         {"[../X]\n", "not a section's name", {0}},
         {"[FLASKREDISD]\n", "the daemon's own (write [flaskredisd])", {0}},
         {"[Flaskredisd]\n", "the daemon's own (write [flaskredisd])", {0}},
+        {"[CLIENT_POOLS]\n", "the daemon's own (write [client_pools])", {0}},
         {"[CACHE]\n[REDIS]\n[CACHE]\n", ":3: section [CACHE] appears again (first in line 1)", {0}},
         {"[flaskredisd]\n[flaskredisd]\n", ":2: section [flaskredisd] appears again", {0}},
         {"[flaskredisd]\nruntime_dir = /run\n"
@@ -212,6 +213,16 @@ static void values_that_do_not_fit_together_are_refused(void)
          ":2: section [R], setting \"url\": TLS is not built in yet",
          {0}},
         {"[R]\nurl =\n", "scheme is unknown", {0}},
+        {"[flaskredisd]\nclient_urls =\n", "setting \"client_urls\": is empty (write off)", {0}},
+        {"[flaskredisd]\nclient_urls = any h\n", "setting \"client_urls\": any stands alone", {0}},
+        {"[flaskredisd]\nclient_urls = h redis://:hunter2@h\n", "entry 2 is not a host", {0}},
+        {"[client_pools]\nurl = redis://h\n",
+         ":2: section [client_pools], setting \"url\": has no meaning for pools on URLs of clients",
+         {0}},
+        {"[client_pools]\nauth = check\n", "setting \"auth\": has no meaning for pools", {0}},
+        {"[client_pools]\nworkers = 2\n", "setting \"workers\": belongs to section", {0}},
+        {"[client_pools]\ndeny = nosuch\n", "unknown command \"nosuch\"", {0}},
+        {"[client_pools]\n[client_pools]\n", "appears again (first in line 1)", {0}},
         {"[R]\nurl = redis://?socket_connect_timeout=0\n",
          "its \"socket_connect_timeout\", as \"connect_ms\", is out of range (1 to 3600000)",
          {0}},
@@ -225,6 +236,9 @@ static void a_variable_that_cannot_be_a_prefix_is_refused(void)
         {NULL,
          "environment variable FLASKREDISD_URL: this prefix' name is the daemon's own",
          {"FLASKREDISD_URL=redis://"}},
+        {NULL,
+         "environment variable CLIENT_POOLS_URL: this prefix' name is the daemon's own",
+         {"CLIENT_POOLS_URL=redis://"}},
         {NULL, "environment variable cache_URL: not a prefix' name", {"cache_URL=redis://h"}},
         {NULL, "environment variable _URL: not a prefix' name", {"_URL=redis://h"}},
         {NULL,
@@ -249,15 +263,16 @@ static void a_socket_path_must_fit_the_systems_limit(void)
     char text[256], dir[128];
     memset(dir, 'd', sizeof(dir));
     dir[0] = '/';
-    dir[97] = '\0'; /* 97 + strlen("/r.sock") is under, with "/redis.sock" 108 */
+    dir[90] = '\0'; /* 90 + strlen("/flaskredisd.sock") is 107 */
     snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[R]\n", dir);
     settings_free(load_good(text, NULL));
-    snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[REDIS]\n", dir);
+    snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[TWELVELETTER]\n", dir);
     CU_ASSERT_PTR_NULL(load(text));
     CU_ASSERT_EQUAL(problems.count, 1);
-    CU_ASSERT(some_problem_says(":2: section [flaskredisd], setting \"runtime_dir\": the socket's "
-                                "path of prefix REDIS would be 108 bytes long (at most 107"));
-    snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[REDI]\n", dir);
+    CU_ASSERT(
+        some_problem_says(":2: section [flaskredisd], setting \"runtime_dir\": the socket's "
+                          "path of prefix TWELVELETTER would be 108 bytes long (at most 107"));
+    snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[ELEVENLETTR]\n", dir);
     settings_free(load_good(text, NULL));
 }
 
