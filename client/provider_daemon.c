@@ -12,7 +12,7 @@
 
 struct daemon_target {
     struct fr_target target;
-    bool is_prefix; /* the daemon's own socket of a prefix, not one the URL names */
+    bool is_prefix; /* the daemon's own socket of a prefix, or its main socket */
 };
 
 static FlaskRedisStatus prefix_socket(const FlaskRedisOptions *options,
@@ -29,17 +29,53 @@ static FlaskRedisStatus prefix_socket(const FlaskRedisOptions *options,
     return fr_target_socket(path, options, &daemon->target);
 }
 
+/* What the daemon cannot do yet need not be asked of it. */
+static FlaskRedisStatus check_scheme(const char *url)
+{
+    static const char *const missing[] = {"redis+sentinel://", "redis+cluster://"};
+    for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+        if (strncmp(url, missing[i], strlen(missing[i])) == 0) {
+            return flask_redis_fail(FLASK_REDIS_UNAVAILABLE, false, "%s is not supported yet",
+                                    missing[i]);
+        }
+    }
+    return FLASK_REDIS_OK;
+}
+
+/* The daemon's main socket, where it is asked for a pool on the URL. */
+static FlaskRedisStatus go_through_daemon(struct daemon_target *daemon)
+{
+    char path[FLASK_REDIS_SOCKET_PATH_CAP];
+
+    if (flask_redis_socket_path("flaskredisd", path, sizeof(path)) < 0) {
+        return flask_redis_fail(
+            FLASK_REDIS_DATA, false,
+            "the daemon's main socket: the path is too long (FLASKREDIS_RUNTIME_DIR)");
+    }
+    daemon->is_prefix = true;
+    return fr_target_through(&daemon->target, path);
+}
+
 static FlaskRedisStatus find_target(const char *url, const FlaskRedisOptions *options,
                                     struct daemon_target *daemon)
 {
     if (url == NULL) {
         return prefix_socket(options, daemon);
     }
-    FlaskRedisStatus status = fr_target_read(url, options, &daemon->target);
-    if (status == FLASK_REDIS_OK && daemon->target.url.scheme != FR_URL_UNIX) {
+    FlaskRedisStatus status = check_scheme(url);
+    if (status != FLASK_REDIS_OK) {
+        return status;
+    }
+    status = fr_target_read(url, options, &daemon->target);
+    if (status != FLASK_REDIS_OK || daemon->target.url.scheme == FR_URL_UNIX) {
+        return status;
+    }
+    status = daemon->target.url.scheme == FR_URL_MOCK
+                 ? flask_redis_fail(FLASK_REDIS_DATA, false,
+                                    "scheme mock:// is not for the provider \"daemon\"")
+                 : go_through_daemon(daemon);
+    if (status != FLASK_REDIS_OK) {
         fr_target_finish(&daemon->target);
-        return flask_redis_fail(FLASK_REDIS_UNAVAILABLE, false,
-                                "pools on URLs of applications are not there");
     }
     return status;
 }
@@ -67,8 +103,9 @@ static FlaskRedisStatus not_there(const struct daemon_target *daemon, int reason
     return flask_redis_fail(
         FLASK_REDIS_UNAVAILABLE, false,
         "no daemon at %s: %s (start it with \"systemctl start flaskredisd\", or "
-        "\"flaskredisd -c FILE\" with a section of this prefix)",
-        path, strerror(reason));
+        "\"flaskredisd -c FILE\"%s)",
+        path, strerror(reason),
+        daemon->target.pool == NULL ? " with a section of this prefix" : "");
 }
 
 static FlaskRedisStatus open_session(void *instance, void **session)

@@ -13,7 +13,7 @@
 #include "client/words.h"
 
 enum {
-    HANDSHAKE_MAX = 3
+    HANDSHAKE_MAX = 4
 };
 
 bool fr_provider_is_ours(const FlaskRedisProvider *provider)
@@ -90,9 +90,14 @@ static FlaskRedisBytes text_word(const char *text)
     return (FlaskRedisBytes){text, strlen(text)};
 }
 
-static size_t make_steps(const struct fr_url *url, char number[24], struct step *steps)
+static size_t make_steps(const struct fr_target *target, char number[24], struct step *steps)
 {
+    const struct fr_url *url = &target->url;
     size_t count = 0;
+    if (target->pool != NULL) {
+        steps[count++] =
+            (struct step){{FR_WORD("FLASKREDIS"), FR_WORD("POOL"), text_word(target->pool)}, 3};
+    }
     if (url->password != NULL && url->user != NULL) {
         steps[count++] =
             (struct step){{FR_WORD("AUTH"), text_word(url->user), text_word(url->password)}, 3};
@@ -109,6 +114,13 @@ static size_t make_steps(const struct fr_url *url, char number[24], struct step 
     return count;
 }
 
+/* A daemon that will not, or cannot, have a pool on the URL. */
+static bool is_pool_refusal(const struct step *step, FlaskRedisStatus status)
+{
+    return fr_word_is(step->words[0], "FLASKREDIS") &&
+           (status == FLASK_REDIS_NO_PERMISSION || status == FLASK_REDIS_RESPONSE);
+}
+
 /* What AUTH is refused with is AUTH, whatever the words; the rest as they say. */
 static FlaskRedisStatus check_step(const struct step *step, const redisReply *reply)
 {
@@ -118,6 +130,9 @@ static FlaskRedisStatus check_step(const struct step *step, const redisReply *re
     FlaskRedisStatus status = fr_fail_reply(reply);
     if (status == FLASK_REDIS_RESPONSE && fr_word_is(step->words[0], "AUTH")) {
         flask_redis_fail(FLASK_REDIS_AUTH, false, "%s", reply->str);
+    }
+    if (is_pool_refusal(step, status)) {
+        flask_redis_fail(FLASK_REDIS_UNAVAILABLE, false, "%s", reply->str);
     }
     return fr_fail_about("%s", step->words[0].data);
 }
@@ -130,7 +145,7 @@ FlaskRedisStatus fr_introduce(void *session, const struct fr_target *target,
     FlaskRedisCommand commands[HANDSHAKE_MAX] = {0};
     redisReply *replies[HANDSHAKE_MAX] = {0};
     char number[24];
-    size_t count = make_steps(&target->url, number, steps);
+    size_t count = make_steps(target, number, steps);
 
     for (size_t i = 0; i < count; i++) {
         commands[i] = (FlaskRedisCommand){steps[i].count, steps[i].words};

@@ -11,6 +11,14 @@ enum {
     ERROR_CAP = 256
 };
 
+static void wipe_free(char *text)
+{
+    if (text != NULL) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
+}
+
 static bool fill_text(char **to, const char *from)
 {
     if (*to == NULL && from != NULL) {
@@ -80,7 +88,32 @@ FlaskRedisStatus fr_target_socket(const char *path, const FlaskRedisOptions *opt
     return status;
 }
 
+FlaskRedisStatus fr_target_through(struct fr_target *target, const char *path)
+{
+    struct fr_url *url = &target->url;
+    struct fr_url server = *url;
+    char *pool = fr_url_write_server(url);
+    char *socket = strdup(path);
+    if (pool == NULL || socket == NULL) {
+        wipe_free(pool);
+        free(socket);
+        return fr_fail_memory();
+    }
+    target->pool = pool;
+    *url = (struct fr_url){.scheme = FR_URL_UNIX,
+                           .path = socket,
+                           .client_name = server.client_name,
+                           .command_ms = server.command_ms,
+                           .connect_ms = server.connect_ms,
+                           .heartbeat_ms = server.heartbeat_ms};
+    server.client_name = NULL;
+    fr_url_finish(&server);
+    return FLASK_REDIS_OK;
+}
+
 void fr_target_finish(struct fr_target *target)
 {
+    wipe_free(target->pool);
+    target->pool = NULL;
     fr_url_finish(&target->url);
 }

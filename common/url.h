@@ -40,6 +40,10 @@ bool fr_url_parse(const char *text, struct fr_url *out, char *error, size_t erro
 /* Wipe the password and free what out holds; afterwards it is all zero. NULL is fine. */
 void fr_url_finish(struct fr_url *url);
 
+/* Write a URL of TCP or TLS with user, password and database, and without its query, as
+ * fr_url_parse reads it. The caller wipes and frees it; NULL: out of memory. */
+char *fr_url_write_server(const struct fr_url *url);
+
 /* Write the URL without user and password, as error texts and logs may show it: redis://db1:6379,
  * redis://[::1]:6379, unix:///run/redis.sock. Always NUL-terminated; returns to. */
 const char *fr_url_show(const struct fr_url *url, char *to, size_t cap);

@@ -47,6 +47,9 @@ static void set_url(struct fixture *fixture, const FlaskRedisOptions *options)
     if (fixture_kind == FIXTURE_DIRECT) {
         OK(flask_app_config_set(fixture->app, key, server_url(fixture->server)));
     }
+    if (fixture_kind == FIXTURE_URL) {
+        OK(flask_app_config_set(fixture->app, key, server_tcp_url(fixture->server)));
+    }
     snprintf(hiredis_provider_path, sizeof(hiredis_provider_path), "%s",
              fixture->server->socket_path);
 }
@@ -65,6 +68,7 @@ FlaskRedis *fixture_handle(struct fixture *fixture, const FlaskRedisOptions *opt
         return fixture_keep(
             flask_redis_from_custom_provider(flask_redis_mock_provider(), fixture->app, options));
     case FIXTURE_DAEMON:
+    case FIXTURE_URL:
         break;
     }
     return fixture_keep(flask_redis_new(fixture->app, options));
@@ -76,6 +80,11 @@ struct fixture *fixture_open_with(const FlaskRedisOptions *options)
     fixture->server = fixture_kind == FIXTURE_MOCK ? NULL : server_start(NULL);
     if (fixture_kind == FIXTURE_DAEMON) {
         fixture->pooler = daemon_start_redis(server_url(fixture->server), "");
+    }
+    if (fixture_kind == FIXTURE_URL) {
+        fixture->pooler =
+            daemon_start(server_url(fixture->server),
+                         "[flaskredisd]\nclient_urls = 127.0.0.1\n[UNUSED]\nurl = redis://h:1\n");
     }
     fixture->app = fixture_app();
     fixture->redis = fixture_handle(fixture, options);

@@ -246,14 +246,26 @@ static void fill(void)
     }
 }
 
+static bool is_through_daemon; /* on a URL that the daemon is asked for a pool on */
+
+static const char *own_url(void)
+{
+    struct server *server = server_start(NULL);
+    if (!is_through_daemon) {
+        return server_url(server);
+    }
+    daemon_start(server_url(server),
+                 "[flaskredisd]\nclient_urls = any\n[UNUSED]\nurl = redis://h:1\n");
+    return server_tcp_url(server);
+}
+
 static void prepare(void)
 {
     bool is_mock = provider == flask_redis_mock_provider();
     app = fixture_app();
     conf_path = case_path("conf");
     file_write(conf_path, "A=1\nB=2\n");
-    OK(flask_app_config_set(app, "REDIS_URL",
-                            is_mock ? "mock://shared" : server_url(server_start(NULL))));
+    OK(flask_app_config_set(app, "REDIS_URL", is_mock ? "mock://shared" : own_url()));
     shared = fixture_keep(flask_redis_from_custom_provider(provider, app, NULL));
     fill();
 }
@@ -292,6 +304,14 @@ static void each_allocation(FlaskRedisStatus (*script)(void))
         provider = flask_redis_mock_provider();                                                    \
         each_allocation(script);                                                                   \
     }
+static void life_through_the_daemon_without_memory(void)
+{
+    NEEDS_DAEMON;
+    provider = flask_redis_daemon_provider();
+    is_through_daemon = true;
+    each_allocation(life);
+    is_through_daemon = false;
+}
 CASE(life)
 CASE(typed)
 CASE(free_form)
@@ -308,6 +328,7 @@ static void orders_without_memory(void)
 
 static const struct test_case cases[] = {
     {"applications, options and handles survive every failed allocation", life_without_memory},
+    {"so they do with a URL that goes through the daemon", life_through_the_daemon_without_memory},
     {"typed commands do", typed_without_memory},
     {"free-form commands do", free_form_without_memory},
     {"scans do", scan_without_memory},

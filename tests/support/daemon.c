@@ -313,7 +313,12 @@ int64_t daemon_descriptors(const struct daemon *pooler)
 
 void daemon_restart(struct daemon *pooler)
 {
-    struct starting starting = {pooler, "[REDIS]"};
+    daemon_restart_at(pooler, "[REDIS]");
+}
+
+void daemon_restart_at(struct daemon *pooler, const char *sections)
+{
+    struct starting starting = {pooler, sections};
     daemon_launch(pooler);
     if (!wait_until(is_ready_or_ended, &starting, patience_ms()) || pooler->process.pid == 0) {
         FAIL("the daemon does not start again");

@@ -57,6 +57,9 @@ int64_t daemon_descriptors(const struct daemon *pooler);
 /* Start it again with its configuration, after daemon_stop, and wait until REDIS accepts. */
 void daemon_restart(struct daemon *pooler);
 
+/* The same, until the prefixes of these sections accept ("[REDIS][CACHE]"). */
+void daemon_restart_at(struct daemon *pooler, const char *sections);
+
 /* The address of a prefix' socket for client_connect; prefix in lower case. */
 char *daemon_address(const struct daemon *pooler, const char *prefix);
 

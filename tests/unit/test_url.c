@@ -482,6 +482,42 @@ static void finish_leaves_all_zero_and_takes_null(void)
     fr_url_finish(NULL);
 }
 
+static void what_is_written_reads_as_the_same_server(void)
+{
+    static const struct {
+        const char *text, *written;
+    } rows[] = {
+        {"redis://", "redis://localhost:6379/0"},
+        {"rediss://db1:7/3", "rediss://db1:7/3"},
+        {"redis://[2001:db8::1]?db=15", "redis://[2001:db8::1]:6379/15"},
+        {"redis://:p%40ss%3A%2F%25@h", "redis://:p%40ss%3A%2F%25@h:6379/0"},
+        {"redis://joe@h", "redis://joe:@h:6379/0"},
+        {"redis://j%C3%B6:%00x@h", NULL},
+        {"redis://j%C3%B6e:a-._~z@h", "redis://j%C3%B6e:a-._~z@h:6379/0"},
+        {"redis://h/1?client_name=x&socket_timeout=3", "redis://h:6379/1"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fr_url url, again;
+        char error[256];
+        if (!fr_url_parse(rows[i].text, &url, error, sizeof(error))) {
+            CU_ASSERT_PTR_NULL(rows[i].written);
+            continue;
+        }
+        char *text = fr_url_write_server(&url);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+        CU_ASSERT_STRING_EQUAL(text, rows[i].written);
+        CU_ASSERT_FATAL(fr_url_parse(text, &again, error, sizeof(error)));
+        CU_ASSERT(same_text("host", url.host, again.host, text));
+        CU_ASSERT(same_text("user", url.user, again.user, text));
+        CU_ASSERT(same_text("password", url.password, again.password, text));
+        CU_ASSERT_EQUAL(url.db, again.db);
+        CU_ASSERT_EQUAL(url.port, again.port);
+        fr_url_finish(&again);
+        fr_url_finish(&url);
+        free(text);
+    }
+}
+
 #define CASE(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
@@ -511,6 +547,7 @@ static CU_TestInfo cases[] = {
     CASE(an_error_fits_any_buffer),
     CASE(show_leaves_user_and_password_out),
     CASE(finish_leaves_all_zero_and_takes_null),
+    CASE(what_is_written_reads_as_the_same_server),
     CU_TEST_INFO_NULL,
 };
 
