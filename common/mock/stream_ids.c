@@ -160,7 +160,8 @@ const struct entry **frm_sorted_entries(struct heap *heap, const struct dict *di
     return entries;
 }
 
-/* t_stream.c, streamRangeHasTombstones, 7.0: what was deleted before the first entry leaves none. */
+/* t_stream.c, streamRangeHasTombstones, 7.0: what was deleted before the first entry leaves none.
+ */
 bool frm_stream_has_gap(const struct stream *stream, struct stream_id from)
 {
     bool has_deleted = frm_id_compare(stream->max_deleted, ID_MIN) != 0;
