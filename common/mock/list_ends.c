@@ -4,6 +4,7 @@
 
 #include "common/mock/commands.h"
 #include "common/mock/list.h"
+#include "common/mock/pops.h"
 
 static struct str *take(struct value *value, bool is_left)
 {
@@ -32,18 +33,22 @@ void frm_list_pop_many(struct call *c, const struct fr_word *key, struct value *
     frm_shrunk(c, key, value);
 }
 
+static void pop_with_key(struct call *c, const struct fr_word *key, struct value *value,
+                         bool is_left, int64_t count)
+{
+    frm_array(c->out, 2);
+    frm_bulk(c->out, key->data, key->len);
+    if (count == 0) {
+        frm_list_pop_one(c, key, value, is_left);
+    } else {
+        frm_list_pop_many(c, key, value, is_left, count);
+    }
+}
+
+static const struct two_ends ends = {TYPE_LIST, WAIT_LIST, "left", "right", pop_with_key};
+
 /* ------------------------------------------------------------------------------------------ LMOVE
  */
-
-static bool read_end(struct call *c, size_t i, bool *is_left)
-{
-    *is_left = frm_arg_is(c, i, "left");
-    if (!*is_left && !frm_arg_is(c, i, "right")) {
-        frm_error_syntax(c->out);
-        return false;
-    }
-    return true;
-}
 
 struct move {
     bool from_left, to_left;
@@ -83,7 +88,7 @@ static void move_or_wait(struct call *c, struct move how, bool may_wait, int64_t
 void frm_cmd_lmove(struct call *c)
 {
     struct move how;
-    if (read_end(c, 3, &how.from_left) && read_end(c, 4, &how.to_left)) {
+    if (frm_arg_end(c, 3, &ends, &how.from_left) && frm_arg_end(c, 4, &ends, &how.to_left)) {
         move_or_wait(c, how, false, 0);
     }
 }
@@ -97,7 +102,7 @@ void frm_cmd_blmove(struct call *c)
 {
     struct move how;
     int64_t until_us;
-    if (read_end(c, 3, &how.from_left) && read_end(c, 4, &how.to_left) &&
+    if (frm_arg_end(c, 3, &ends, &how.from_left) && frm_arg_end(c, 4, &ends, &how.to_left) &&
         frm_arg_timeout(c, 5, &until_us)) {
         move_or_wait(c, how, true, until_us);
     }
@@ -113,110 +118,24 @@ void frm_cmd_brpoplpush(struct call *c)
 
 /* -------------------------------------------------------------------------------- several lists */
 
-static void pop_with_key(struct call *c, const struct fr_word *key, struct value *value,
-                         bool is_left, int64_t count)
-{
-    frm_array(c->out, 2);
-    frm_bulk(c->out, key->data, key->len);
-    if (count == 0) {
-        frm_list_pop_one(c, key, value, is_left);
-    } else {
-        frm_list_pop_many(c, key, value, is_left, count);
-    }
-}
-
-/* Take from the first list that is there; count 0: one item, not an array. */
-static void pop_first(struct call *c, const struct fr_word *keys, size_t key_count, bool is_left,
-                      int64_t count, int64_t until_us)
-{
-    for (size_t i = 0; i < key_count; i++) {
-        struct value *value;
-        if (!frm_find_type(c, &keys[i], TYPE_LIST, &value)) {
-            return;
-        }
-        if (value) {
-            pop_with_key(c, &keys[i], value, is_left, count);
-            return;
-        }
-    }
-    if (until_us != 0 && c->may_block) {
-        frm_wait(c, WAIT_LIST, until_us, keys, key_count);
-    } else {
-        frm_null_array(c->out);
-    }
-}
-
-static void blocking_pop(struct call *c, bool is_left)
-{
-    int64_t until_us;
-    if (frm_arg_timeout(c, c->argc - 1, &until_us)) {
-        pop_first(c, c->argv + 1, c->argc - 2, is_left, 0, until_us);
-    }
-}
-
 void frm_cmd_blpop(struct call *c)
 {
-    blocking_pop(c, true);
+    frm_pop_or_wait(c, &ends, true);
 }
 
 void frm_cmd_brpop(struct call *c)
 {
-    blocking_pop(c, false);
-}
-
-struct many {
-    size_t first_key, key_count;
-    bool is_left;
-    int64_t count;
-};
-
-/* numkeys key … LEFT|RIGHT [COUNT count], from word i on. */
-static bool read_many(struct call *c, size_t i, struct many *many)
-{
-    int64_t key_count;
-    if (!frm_arg_range(c, i, 1, INT64_MAX, &key_count, "ERR numkeys should be greater than 0")) {
-        return false;
-    }
-    if (key_count >= (int64_t)(c->argc - i - 1)) {
-        frm_error_syntax(c->out);
-        return false;
-    }
-    *many = (struct many){i + 1, (size_t)key_count, false, 1};
-    i += 1 + (size_t)key_count;
-    if (!read_end(c, i, &many->is_left)) {
-        return false;
-    }
-    if (i + 1 == c->argc) {
-        return true;
-    }
-    if (i + 3 != c->argc || !frm_arg_is(c, i + 1, "count")) {
-        /* a second COUNT is one too many, but the first is read before it */
-        bool reads_count = i + 3 < c->argc && frm_arg_is(c, i + 1, "count");
-        if (!reads_count || frm_arg_range(c, i + 2, 1, INT64_MAX, &many->count,
-                                          "ERR count should be greater than 0")) {
-            frm_error_syntax(c->out);
-        }
-        return false;
-    }
-    return frm_arg_range(c, i + 2, 1, INT64_MAX, &many->count,
-                         "ERR count should be greater than 0");
+    frm_pop_or_wait(c, &ends, false);
 }
 
 void frm_cmd_lmpop(struct call *c)
 {
-    struct many many = {0};
-    if (read_many(c, 1, &many)) {
-        pop_first(c, c->argv + many.first_key, many.key_count, many.is_left, many.count, 0);
-    }
+    frm_pop_many(c, &ends);
 }
 
 void frm_cmd_blmpop(struct call *c)
 {
-    struct many many = {0};
-    int64_t until_us;
-    if (read_many(c, 2, &many) && frm_arg_timeout(c, 1, &until_us)) {
-        pop_first(c, c->argv + many.first_key, many.key_count, many.is_left, many.count, until_us);
-    }
+    frm_pop_many_or_wait(c, &ends);
 }
 
 /* --------------------------------------------------------------------------------------- serving
@@ -226,22 +145,20 @@ bool frm_serve_list(struct call *c, const struct fr_word *key)
 {
     struct value *value = frm_find(c, key);
     struct move how = {false, true};
-    struct many many = {0};
     if (!value || value->type != TYPE_LIST) {
         return false;
     }
     switch (c->row->id) {
     case FR_CMD_BLMOVE:
-        read_end(c, 3, &how.from_left);
-        read_end(c, 4, &how.to_left);
+        frm_arg_end(c, 3, &ends, &how.from_left);
+        frm_arg_end(c, 4, &ends, &how.to_left);
         move(c, value, how);
         break;
     case FR_CMD_BRPOPLPUSH:
         move(c, value, how);
         break;
     case FR_CMD_BLMPOP:
-        read_many(c, 2, &many);
-        pop_with_key(c, key, value, many.is_left, many.count);
+        frm_pop_many_from(c, &ends, key, value);
         break;
     default:
         pop_with_key(c, key, value, c->row->id == FR_CMD_BLPOP, 0);

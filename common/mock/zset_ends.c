@@ -1,5 +1,6 @@
 /* The ends of sorted sets: ZPOPMIN, ZPOPMAX, ZMPOP, and what waits: BZPOPMIN, BZPOPMAX, BZMPOP. */
 #include "common/mock/commands.h"
+#include "common/mock/pops.h"
 #include "common/mock/zset.h"
 
 /* How popped members are written. */
@@ -74,122 +75,46 @@ void frm_cmd_zpopmax(struct call *c)
     pop_from_one(c, true);
 }
 
-/* Pop from the first of the keys that is there, or wait until until_us (0: do not). */
-static void pop_first(struct call *c, const struct fr_word *keys, size_t key_count, bool is_max,
-                      int64_t count, enum form form, int64_t until_us)
+/* --------------------------------------------------------------------------------- several keys */
+
+static void pop_with_key(struct call *c, const struct fr_word *key, struct value *value,
+                         bool is_min, int64_t count)
 {
-    for (size_t i = 0; i < key_count; i++) {
-        struct value *value;
-        if (!frm_find_type(c, &keys[i], TYPE_ZSET, &value)) {
-            return;
-        }
-        if (value) {
-            pop(c, &keys[i], value, is_max, count, form);
-            return;
-        }
-    }
-    if (until_us != 0 && c->may_block) {
-        frm_wait(c, WAIT_ZSET, until_us, keys, key_count);
-    } else {
-        frm_null_array(c->out);
-    }
+    pop(c, key, value, !is_min, count == 0 ? 1 : count, count == 0 ? FORM_KEYED : FORM_NESTED);
 }
 
-static void blocking_pop(struct call *c, bool is_max)
-{
-    int64_t until_us;
-    if (frm_arg_timeout(c, c->argc - 1, &until_us)) {
-        pop_first(c, c->argv + 1, c->argc - 2, is_max, 1, FORM_KEYED, until_us);
-    }
-}
+static const struct two_ends ends = {TYPE_ZSET, WAIT_ZSET, "min", "max", pop_with_key};
 
 void frm_cmd_bzpopmin(struct call *c)
 {
-    blocking_pop(c, false);
+    frm_pop_or_wait(c, &ends, true);
 }
 
 void frm_cmd_bzpopmax(struct call *c)
 {
-    blocking_pop(c, true);
-}
-
-struct many {
-    size_t first_key, key_count;
-    bool is_max;
-    int64_t count;
-};
-
-static bool read_where(struct call *c, size_t i, bool *is_max)
-{
-    *is_max = frm_arg_is(c, i, "max");
-    if (!*is_max && !frm_arg_is(c, i, "min")) {
-        frm_error_syntax(c->out);
-        return false;
-    }
-    return true;
-}
-
-/* numkeys key … MIN|MAX [COUNT count], from word i on. */
-static bool read_many(struct call *c, size_t i, struct many *many)
-{
-    static const char bad_count[] = "ERR count should be greater than 0";
-    int64_t key_count;
-    if (!frm_arg_range(c, i, 1, INT64_MAX, &key_count, "ERR numkeys should be greater than 0")) {
-        return false;
-    }
-    if (key_count >= (int64_t)(c->argc - i - 1)) {
-        frm_error_syntax(c->out);
-        return false;
-    }
-    *many = (struct many){i + 1, (size_t)key_count, false, 1};
-    i += 1 + (size_t)key_count;
-    if (!read_where(c, i, &many->is_max)) {
-        return false;
-    }
-    i++;
-    if (i + 1 < c->argc && frm_arg_is(c, i, "count")) {
-        if (!frm_arg_range(c, i + 1, 1, INT64_MAX, &many->count, bad_count)) {
-            return false;
-        }
-        i += 2;
-    }
-    if (i != c->argc) {
-        frm_error_syntax(c->out);
-    }
-    return i == c->argc;
+    frm_pop_or_wait(c, &ends, false);
 }
 
 void frm_cmd_zmpop(struct call *c)
 {
-    struct many many = {0};
-    if (read_many(c, 1, &many)) {
-        pop_first(c, c->argv + many.first_key, many.key_count, many.is_max, many.count, FORM_NESTED,
-                  0);
-    }
+    frm_pop_many(c, &ends);
 }
 
 void frm_cmd_bzmpop(struct call *c)
 {
-    struct many many = {0};
-    int64_t until_us;
-    if (read_many(c, 2, &many) && frm_arg_timeout(c, 1, &until_us)) {
-        pop_first(c, c->argv + many.first_key, many.key_count, many.is_max, many.count, FORM_NESTED,
-                  until_us);
-    }
+    frm_pop_many_or_wait(c, &ends);
 }
 
 bool frm_serve_zset(struct call *c, const struct fr_word *key)
 {
     struct value *value = frm_find(c, key);
-    struct many many = {0};
     if (!value || value->type != TYPE_ZSET) {
         return false;
     }
     if (c->row->id == FR_CMD_BZMPOP) {
-        read_many(c, 2, &many);
-        pop(c, key, value, many.is_max, many.count, FORM_NESTED);
+        frm_pop_many_from(c, &ends, key, value);
     } else {
-        pop(c, key, value, c->row->id == FR_CMD_BZPOPMAX, 1, FORM_KEYED);
+        pop_with_key(c, key, value, c->row->id == FR_CMD_BZPOPMIN, 0);
     }
     return true;
 }

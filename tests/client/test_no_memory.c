@@ -125,7 +125,7 @@ static FlaskRedisStatus typed(void)
         flask_redis_array_free(&array);
     }
     if (status == FLASK_REDIS_OK) {
-        status = flask_redis_blpop(shared, "none", 0.001, NULL, NULL);
+        status = flask_redis_blpop(shared, "l", 1, NULL, NULL);
     }
     return status == FLASK_REDIS_NIL ? FLASK_REDIS_OK : status;
 }
