@@ -339,6 +339,7 @@ static void hang_up(struct session *session)
 {
     if (!session->is_hanging_up) {
         session->is_hanging_up = true;
+        session->is_deaf = session->is_deaf || transport_has_hung_up(&session->transport);
         session->lease->is_dirty = true;
         upstream_end_input(session->lease->upstream);
     }

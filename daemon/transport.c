@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -99,6 +100,12 @@ void transport_end_input(struct transport *transport)
         shutdown(transport->fd, SHUT_RD);
         transport_rearm(transport);
     }
+}
+
+bool transport_has_hung_up(const struct transport *transport)
+{
+    struct pollfd one = {.fd = transport->fd};
+    return poll(&one, 1, 0) > 0 && one.revents & (POLLHUP | POLLERR);
 }
 
 void transport_close(struct transport *transport)

@@ -68,6 +68,10 @@ void transport_rearm(struct transport *transport);
  * what it sends from now on fails at its side (EPIPE), so that it knows that nobody read it. */
 void transport_end_input(struct transport *transport);
 
+/* Whether the peer is known to have closed altogether, not its sending side alone. A TCP peer may
+ * have, and only writing tells. */
+bool transport_has_hung_up(const struct transport *transport);
+
 /* Close it; a closed one stays closed. */
 void transport_close(struct transport *transport);
 

@@ -1,5 +1,6 @@
 /* Blocking commands: on connections of their own, within a quota of their own, in the order of
  * their coming, for no longer than they say, and given up with their client. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -382,6 +383,33 @@ static void a_request_that_need_not_block_runs_although_its_client_has_gone(void
     }
 }
 
+static bool has_logged_lost_reply(void *context)
+{
+    (void)context;
+    return strstr(daemon_log(pooler), "blocked_reply_lost: 1") != NULL;
+}
+
+/* The element is in nobody's hands; that is at least told to who looks at the counters. */
+static void a_reply_that_finds_its_client_gone_is_counted(void)
+{
+    NEEDS_DAEMON;
+    start("");
+    struct client *one = session(), *other = session();
+    EXPECT_CALL(one, "BLPOP q 0.01", "*-1\r\n"); /* makes the connection */
+    server_ask(server, "RPUSH q v");
+    server_freeze(server);
+    client_send(one, "BLPOP q 0");
+    client_close(one);
+    for (int turn = 0; turn < 2; turn++) { /* the daemon has seen both when it answers another */
+        client_id(other);
+    }
+    server_thaw(server);
+    EXPECT(wait_until(list_is_empty, NULL, patience_ms()));
+    EXPECT_CALL(other, "PING", "+PONG\r\n");
+    kill(pooler->process.pid, SIGUSR1);
+    EXPECT(wait_until(has_logged_lost_reply, NULL, patience_ms()));
+}
+
 static void a_client_that_goes_from_the_queue_leaves_its_turn(void)
 {
     NEEDS_DAEMON;
@@ -474,6 +502,8 @@ static const struct test_case cases[] = {
      the_end_behind_a_request_that_blocks_ends_it_and_what_follows},
     {"a request that need not block runs although its client has gone",
      a_request_that_need_not_block_runs_although_its_client_has_gone},
+    {"a reply that finds its client gone is counted",
+     a_reply_that_finds_its_client_gone_is_counted},
     {"a client that goes from the queue leaves its turn",
      a_client_that_goes_from_the_queue_leaves_its_turn},
     {"CLIENT UNBLOCK reaches a client that waits for the quota",
