@@ -61,6 +61,14 @@ struct host {
     pthread_t thread;
 };
 
+/* How many refer to the engine of this key, which need not have been started. */
+struct use {
+    LIST_ENTRY(use) link;
+    char *key;
+    unsigned count;
+};
+
+static LIST_HEAD(, use) uses = LIST_HEAD_INITIALIZER(uses);
 static LIST_HEAD(, host) hosts = LIST_HEAD_INITIALIZER(hosts);
 static pthread_mutex_t hosts_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -369,17 +377,23 @@ static struct host *host_new(const struct prefix_settings *settings, char *key)
     return host;
 }
 
-bool mock_host_address(const struct prefix_settings *settings, struct address *address)
+static struct host *find(const char *key)
 {
     struct host *host;
-    char *key = key_of(settings);
-    pthread_mutex_lock(&hosts_lock);
     LIST_FOREACH(host, &hosts, link)
     {
         if (strcmp(host->key, key) == 0) {
-            break;
+            return host;
         }
     }
+    return NULL;
+}
+
+bool mock_host_address(const struct prefix_settings *settings, struct address *address)
+{
+    char *key = key_of(settings);
+    pthread_mutex_lock(&hosts_lock);
+    struct host *host = find(key);
     if (host != NULL) {
         free(key);
     } else {
@@ -392,14 +406,71 @@ bool mock_host_address(const struct prefix_settings *settings, struct address *a
     return host != NULL;
 }
 
+static void end_host(struct host *host)
+{
+    eventfd_t one = 1;
+    LIST_REMOVE(host, link);
+    eventfd_write(host->stop_fd, one);
+    pthread_join(host->thread, NULL);
+    free_host(host);
+}
+
+static struct use *find_use(const char *key)
+{
+    struct use *use;
+    LIST_FOREACH(use, &uses, link)
+    {
+        if (strcmp(use->key, key) == 0) {
+            return use;
+        }
+    }
+    return NULL;
+}
+
+void mock_host_hold(const struct prefix_settings *settings)
+{
+    if (settings->server.scheme != FR_URL_MOCK) {
+        return;
+    }
+    char *key = key_of(settings);
+    pthread_mutex_lock(&hosts_lock);
+    struct use *use = find_use(key);
+    if (use != NULL) {
+        free(key);
+    } else {
+        use = memory_zeroed(sizeof *use);
+        use->key = key;
+        LIST_INSERT_HEAD(&uses, use, link);
+    }
+    use->count++;
+    pthread_mutex_unlock(&hosts_lock);
+}
+
+void mock_host_release(const struct prefix_settings *settings)
+{
+    if (settings->server.scheme != FR_URL_MOCK) {
+        return;
+    }
+    char *key = key_of(settings);
+    pthread_mutex_lock(&hosts_lock);
+    struct use *use = find_use(key);
+    struct host *host = find(key);
+    if (--use->count == 0) {
+        LIST_REMOVE(use, link);
+        free(use->key);
+        free(use);
+        if (host != NULL) {
+            end_host(host);
+        }
+    }
+    pthread_mutex_unlock(&hosts_lock);
+    free(key);
+}
+
 void mock_hosts_finish(void)
 {
     struct host *host;
     while ((host = LIST_FIRST(&hosts)) != NULL) {
-        eventfd_t one = 1;
-        LIST_REMOVE(host, link);
-        eventfd_write(host->stop_fd, one);
-        pthread_join(host->thread, NULL);
-        free_host(host);
+        end_host(host);
     }
 }

@@ -16,6 +16,12 @@
  * settings are those of the prefix that comes first. From any thread. False with errno. */
 bool mock_host_address(const struct prefix_settings *settings, struct address *address);
 
+/* Refer to the engine of this URL, if it is one of a mock, and no more: with the last reference it
+ * ends, and what is in it is gone. One that nobody refers to lives until the end. From any thread.
+ */
+void mock_host_hold(const struct prefix_settings *settings);
+void mock_host_release(const struct prefix_settings *settings);
+
 /* End all engines. No upstream may be left. */
 void mock_hosts_finish(void);
 

@@ -12,6 +12,7 @@
 #include "daemon/lane.h"
 #include "daemon/lease.h"
 #include "daemon/memory.h"
+#include "daemon/mock_host.h"
 
 #define TICK_S 1
 
@@ -129,6 +130,7 @@ void pool_finish(struct pool *pool)
 static void bury(struct loop_task *task)
 {
     struct pool *pool = container_of(task, struct pool, bury);
+    mock_host_release(pool->context.settings);
     settings_release(pool->context.settings);
     prefix_release(pool->prefix);
     free(pool);
@@ -141,6 +143,7 @@ struct pool *pool_create(struct pool_table *table, struct loop *loop, struct pre
     struct pool *pool = memory_alloc(sizeof *pool);
     pool_init(pool, loop, prefix_hold(prefix), worker, settings_hold(settings), on_tick_too);
     loop_task_init(&pool->bury, LOOP_BURY, bury);
+    mock_host_hold(settings);
     HASH_ADD_KEYPTR(hh, table->pools, &prefix->serial, sizeof prefix->serial, pool);
     return pool;
 }

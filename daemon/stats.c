@@ -20,3 +20,11 @@ uint64_t stats_get(const struct stats *stats, enum counter row)
     const void *counter = (const char *)stats + offsets[row];
     return atomic_load_explicit((const _Atomic uint64_t *)counter, memory_order_relaxed);
 }
+
+void stats_merge(struct stats *to, const struct stats *from)
+{
+    for (int row = 0; row < STAT_COUNT; row++) {
+        void *counter = (char *)to + offsets[row];
+        stats_add(counter, stats_get(from, (enum counter)row));
+    }
+}

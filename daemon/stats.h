@@ -32,6 +32,9 @@ static inline void stats_add(_Atomic uint64_t *counter, uint64_t count)
     atomic_store_explicit(counter, now + count, memory_order_relaxed);
 }
 
+/* Add all counters of another one, from the thread that writes to them. */
+void stats_merge(struct stats *to, const struct stats *from);
+
 /* One of the counters, by its row. */
 uint64_t stats_get(const struct stats *stats, enum counter row);
 

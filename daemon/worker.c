@@ -223,12 +223,25 @@ void worker_end(struct worker *worker)
 /* ------------------------------------------------------------------------------------------ layout
  */
 
+/* To who counts, it is the same prefix. */
+static void bequeath(const struct pool *pool, struct pool *successor)
+{
+    stats_merge(&successor->context.stats, &pool->context.stats);
+    for (int row = 0; row < WAIT_COUNT; row++) {
+        histogram_add(&successor->context.waits.histograms[row],
+                      &pool->context.waits.histograms[row]);
+    }
+}
+
 /* Once a second. */
 static void on_pool_tick(struct pool *pool)
 {
     struct worker *worker = container_of(pool->context.loop, struct worker, loop);
     sessions_check_limits(pool);
     if (pool->is_leaving && sessions_have_left(pool)) {
+        if (pool->successor != NULL) {
+            bequeath(pool, pool->successor);
+        }
         pool_destroy(&worker->table, pool);
     }
 }

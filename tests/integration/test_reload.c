@@ -291,6 +291,45 @@ static void clients_of_what_does_not_change_notice_nothing(void)
     EXPECT_NUMBER(atoi(server_ask(server, "GET all")->data + 4), CLIENTS * ROUNDS);
 }
 
+static int64_t threads_of(const struct daemon *of)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)of->process.pid);
+    const char *line = strstr(file_text(path), "Threads:");
+    return line == NULL ? 0 : strtoll(line + strlen("Threads:"), NULL, 10);
+}
+
+static bool is_ready(void *context)
+{
+    (void)context;
+    return strstr(daemon_log(pooler), " is ready, ") != NULL;
+}
+
+static bool has_one_engine_less(void *context)
+{
+    return threads_of(pooler) == *(int64_t *)context;
+}
+
+static void engines_in_memory_end_with_the_last_prefix(void)
+{
+    NEEDS_DAEMON;
+    start(REDIS "[A]\nurl = mock://one\n");
+    EXPECT(wait_until(is_ready, NULL, patience_ms())); /* its threads run */
+    int64_t before = threads_of(pooler), with_one = before + 1;
+    struct client *a = daemon_client(pooler, "a");
+    EXPECT_CALL(a, "SET k v", "+OK\r\n");
+    EXPECT_NUMBER(threads_of(pooler), with_one);
+    EXPECT_RELOADED(REDIS "[B]\nurl = mock://one\n");
+    EXPECT_END(a);
+    struct client *b = daemon_client(pooler, "b");
+    EXPECT_CALL(b, "GET k", "$1\r\nv\r\n");
+    EXPECT_RELOADED(REDIS);
+    EXPECT_END(b);
+    EXPECT(wait_until(has_one_engine_less, &before, patience_ms()));
+    EXPECT_RELOADED(REDIS "[B]\nurl = mock://one\n");
+    EXPECT_CALL(daemon_client(pooler, "b"), "GET k", "$-1\r\n");
+}
+
 static int reloads_wanted(void)
 {
     const char *text = getenv("RELOADS");
@@ -350,6 +389,8 @@ static const struct test_case cases[] = {
     {"removed users are closed, and the others stay", removed_users_are_closed_and_the_others_stay},
     {"the mode of a socket changes in place, or not at all", the_mode_of_a_socket_changes_in_place},
     {"ports open, close and change hands", ports_open_close_and_change_hands},
+    {"engines in memory end with the last prefix that has them",
+     engines_in_memory_end_with_the_last_prefix},
     {"clients of what does not change notice nothing",
      clients_of_what_does_not_change_notice_nothing},
     {"many reloads leave nothing behind", many_reloads_leave_nothing_behind},
