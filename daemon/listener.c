@@ -298,8 +298,9 @@ static struct listener *add_closed(struct listeners *listeners, const char *pref
 {
     char name[KEPT_NAME_CAP] = "";
     struct listener *listener = &listeners->items[listeners->count++];
-    *listener = (struct listener){
-        .fd = -1, .lock_fd = -1, .prefix = memory_text(prefix, strlen(prefix)), .address = address};
+    *listener =
+        (struct listener){.fd = -1, .lock_fd = -1, .prefix = memory_text(prefix, strlen(prefix))};
+    listener->address = address;
     if (kind != NULL) {
         listener_kept_name(prefix, kind, name);
         listener->kept_name = memory_text(name, strlen(name));
@@ -307,17 +308,26 @@ static struct listener *add_closed(struct listeners *listeners, const char *pref
     return listener;
 }
 
+/* Add one that is open already. Takes the address. */
+static bool add_open(struct listeners *fresh, struct opening *opening, const struct listener *there,
+                     char *address, const char *kind)
+{
+    opening->listener =
+        add_closed(fresh, opening->prefix->name, address, there->kept_name == NULL ? NULL : kind);
+    return take_over(opening, there);
+}
+
 /* Add the socket at this address, which is taken. */
 static bool add(struct listeners *fresh, const struct listeners *running, struct opening *opening,
                 char *address, bool (*open_it)(const struct opening *opening))
 {
     const struct listener *there = find(running, address);
-    bool is_handed = there != NULL && there->kept_name == NULL;
-    opening->listener = add_closed(fresh, opening->prefix->name, address,
-                                   is_handed              ? NULL
-                                   : open_it == open_unix ? "sock"
-                                                          : "tcp");
-    return there != NULL ? take_over(opening, there) : open_it(opening);
+    const char *kind = open_it == open_unix ? "sock" : "tcp";
+    if (there != NULL) {
+        return add_open(fresh, opening, there, address, kind);
+    }
+    opening->listener = add_closed(fresh, opening->prefix->name, address, kind);
+    return open_it(opening);
 }
 
 static char *unix_address_of(const struct settings *settings, const struct prefix_settings *prefix)
@@ -340,8 +350,8 @@ static bool add_handed(struct listeners *fresh, const struct listeners *running,
         const struct listener *there = &running->items[i];
         if (there->kept_name == NULL && strcmp(there->prefix, opening->prefix->name) == 0 &&
             find(fresh, there->address) == NULL) {
-            is_added = add(fresh, running, opening,
-                           memory_text(there->address, strlen(there->address)), NULL);
+            is_added = add_open(fresh, opening, there,
+                                memory_text(there->address, strlen(there->address)), NULL);
         }
     }
     return is_added;

@@ -26,6 +26,18 @@
 /* The same: no connection that there will be. */
 #define WRITTEN_ELSEWHERE (UINT64_MAX - 1)
 
+bool router_asks_for_replicas(const struct call *call)
+{
+    int64_t count = 0;
+    bool is_aof = call_is(call, FR_CMD_WAITAOF);
+    for (unsigned i = 1; i <= (is_aof ? 2U : 1U) && i < call->word_count; i++) {
+        if (fr_parse_int64(call->words[i].data, call->words[i].len, &count) && count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* With a wrong number of words it is an error, wherever it runs. */
 static bool is_wait(const struct call *call)
 {

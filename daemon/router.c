@@ -40,18 +40,6 @@ bool call_is(const struct call *call, enum fr_command_id id)
 /* -------------------------------------------------------------------------------------- conditions
  */
 
-bool router_asks_for_replicas(const struct call *call)
-{
-    int64_t count = 0;
-    bool is_aof = call_is(call, FR_CMD_WAITAOF);
-    for (unsigned i = 1; i <= (is_aof ? 2U : 1U) && i < call->word_count; i++) {
-        if (fr_parse_int64(call->words[i].data, call->words[i].len, &count) && count > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool condition_holds(const struct call *call)
 {
     if (!call->is_whole) {
