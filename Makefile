@@ -62,7 +62,9 @@ DEPS := $(sort \
     $(if $(call asked,check-valgrind),valgrind) \
     $(if $(call asked,check-fuzz),fuzz) \
     $(if $(call asked,lint format lint-%),build test lint) \
-    $(if $(call asked,bench),build redis bench))
+    $(if $(call asked,bench),build redis bench) \
+    $(if $(call asked,deb check-systemd),build test deb) \
+    $(if $(call asked,check-systemd),systemd))
 
 # --- files -----------------------------------------------------------------------------------------
 
@@ -86,7 +88,9 @@ SUPPORT_SRC := $(wildcard tests/support/*.c) \
     $(filter-out $(CLIENT_SUITE_SRC) $(MOCK_SRC),$(wildcard tests/client/*.c tests/mock/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard bench/*.c)
-PROGRAM_SRC := $(UNIT_SRC) $(MOCK_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC)
+# what runs inside the container of check-systemd
+BOOTED_SRC := $(wildcard tests/systemd/*.c)
+PROGRAM_SRC := $(UNIT_SRC) $(MOCK_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC) $(BOOTED_SRC)
 ALL_SRC := $(COMMON_SRC) $(DAEMON_SRC) $(CLIENT_SRC) $(CTL_SRC) $(SUPPORT_SRC) $(PROGRAM_SRC) $(FUZZ_SRC) \
     $(wildcard examples/*.c)
 HEADERS := $(wildcard include/*.h include/*/*.h common/*.h common/mock/*.h daemon/*.h client/*.h client/ctl/*.h tests/*/*.h bench/*.h)
@@ -100,6 +104,7 @@ MOCK := $(call program,$(MOCK_SRC))
 INTEGRATION := $(call program,$(INTEGRATION_SRC))
 STRESS := $(call program,$(STRESS_SRC))
 BENCH := $(call program,$(BENCH_SRC))
+BOOTED := $(call program,$(BOOTED_SRC))
 FUZZ := $(patsubst %.c,$(FUZZ_O)/%,$(FUZZ_SRC))
 
 version_part = $(shell sed -n 's/^\#define FLASKREDIS_VERSION_$(1) *\([0-9]*\)$$/\1/p' \
@@ -202,6 +207,10 @@ $(UNIT) $(MOCK) $(INTEGRATION) $(STRESS): $(O)/%: $(O)/pie/%.o $(TEST_ARCHIVES)
 $(BENCH): $(O)/%: $(O)/pie/%.o $(O)/client.a $(O)/common.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $^ $(BENCH_LIBS) $(CLIENT_LIBS)
+
+$(BOOTED): $(O)/%: $(O)/pie/%.o $(O)/client.a $(O)/common.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(LINK) $^ $(CLIENT_LIBS)
 
 .PHONY: library
 library: $(SHARED) $(STATIC) $(PC)
@@ -380,7 +389,7 @@ CONFIG = $(D)$(sysconfdir)/flaskredis/flaskredis.conf
 man_file = $(D)$(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
 # The control tool waits for a reload and says what came of it; without it, a signal has to do.
-RELOAD_COMMAND = $(if $(wildcard client/ctl/main.c),$(bindir)/flaskredisctl reload,/bin/kill -HUP $$MAINPID)
+RELOAD_COMMAND = $(if $(shell grep -s '"reload"' client/ctl/ctl.def),$(bindir)/flaskredisctl reload,/bin/sh -c "kill -HUP $$MAINPID")
 UNIT_FILES = $(unitdir)/flaskredisd.service $(unitdir)/flaskredis@.socket \
     $(sysusersdir)/flaskredis.conf $(tmpfilesdir)/flaskredis.conf
 define install_units
@@ -416,6 +425,16 @@ uninstall:
 	rm -f $(foreach page,$(MANUALS),$(call man_file,$(page))) $(addprefix $(D),$(UNIT_FILES))
 	rm -rf $(D)$(includedir)/flaskredis
 
+# --- packages ------------------------------------------------------------------------------------------
+
+.PHONY: deb check-systemd
+deb:
+	$(if $(V),,@)packaging/deb.sh '$(abspath $(B))' $(VERSION)
+
+# A real systemd, booted in a container with the packages installed: takes a minute, and root.
+check-systemd: deb $(BOOTED)
+	$(RUN_SUITES) script:tests/systemd/check_systemd.sh
+
 # --- the rest ------------------------------------------------------------------------------------------
 
 .PHONY: clean help
@@ -431,4 +450,6 @@ help:
 	@echo 'lint, format   check the sources; write them in the project'\''s format'
 	@echo 'bench          measure against direct connections and other poolers'
 	@echo 'deps, deps-all install what building and testing needs (Debian); and the tools of lint and bench'
+	@echo 'deb            Debian packages of this tree, in $(B)/deb'
+	@echo 'check-systemd  the packages in a container with a systemd of its own (root)'
 	@echo 'install        to DESTDIR and prefix (/usr/local); uninstall; clean'
