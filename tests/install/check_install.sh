@@ -168,7 +168,7 @@ versions_agree() {
 
 header_is_cxx() {
     command -v "${CXX:-c++}" >/dev/null || { echo '  skipped: C++ (no compiler)' && return 0; }
-    echo '#include <flaskredis.h>' | "${CXX:-c++}" -Wall -Wextra -Werror -fsyntax-only -x c++ -I"$INSTALLED/include" -
+    printf '#include <flaskredis%s.h>\n' '' /mock /provider | "${CXX:-c++}" -Wall -Wextra -Werror -fsyntax-only -x c++ -I"$INSTALLED/include" -
 }
 
 daemon_has_the_version() {
@@ -223,7 +223,7 @@ else
 fi
 stop_servers
 check 'header, library and pkg-config agree on the version' versions_agree
-check 'the header is C++ as well' header_is_cxx
+check 'the headers are C++ as well' header_is_cxx
 check 'the installed daemon has that version' daemon_has_the_version
 check 'the installed configuration is good' configuration_is_good
 check 'the installed tool finds the daemon' the_tool_finds_the_daemon
