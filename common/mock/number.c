@@ -96,3 +96,10 @@ size_t frm_write_double(char *to, double value)
     }
     return (size_t)len;
 }
+
+size_t frm_write_compact_double(char *to, double value)
+{
+    double most = (double)(INT64_MAX / 2);
+    bool is_whole = value >= -most && value <= most && value == (double)(int64_t)value;
+    return is_whole && value != 0 ? frm_write_int(to, (int64_t)value) : frm_write_double(to, value);
+}

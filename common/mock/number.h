@@ -23,6 +23,9 @@ size_t frm_write_long_double(char *to, long double value);
 /* Write a score as SCAN replies do (util.c, d2string); to has at least 64 bytes. */
 size_t frm_write_double(char *to, double value);
 
+/* The same as a listpack keeps it: whole numbers have no exponent (util.c, d2string, 7.0). */
+size_t frm_write_compact_double(char *to, double value);
+
 /* Write a decimal number; to has at least 24 bytes; returns the length. */
 size_t frm_write_int(char *to, int64_t value);
 

@@ -140,6 +140,7 @@ void frm_scan_collection(struct call *c, enum value_type type,
     if (!frm_scan_options(scan, 3, false)) {
         return;
     }
+    scan->is_compact = !value->is_large;
     const struct dict *dict = type == TYPE_ZSET ? &value->zset.members : &value->dict;
     uint64_t cursor = value->is_large ? scan->cursor : 0;
     uint64_t count = value->is_large ? (uint64_t)scan->count : UINT64_MAX;

@@ -11,6 +11,7 @@ struct scan {
     const struct fr_word *match; /* NULL: everything */
     const struct fr_word *type;  /* of SCAN only */
     int64_t shown;
+    bool is_compact; /* the value of HSCAN, SSCAN or ZSCAN is */
 };
 
 /* Read the cursor, or answer why not. */

@@ -227,9 +227,17 @@ static void show_history(struct call *c, const struct reading *reading, struct s
     frm_later_array(c->out, mark, shown);
 }
 
+/* The highest id that may be read: of an entry that is there; or, to who has waited, of one that
+ * was added, though it may have been trimmed away at once. */
+static struct stream_id highest(const struct stream *stream, bool has_waited)
+{
+    size_t len = frm_stream_len(stream);
+    return has_waited ? stream->last : len > 0 ? frm_stream_at(stream, len - 1)->id : ID_MIN;
+}
+
 /* Show what one stream has behind an id; false: nothing. */
 static bool show_stream(struct call *c, const struct reading *reading, const struct fr_word *key,
-                        struct stream_id after)
+                        struct stream_id after, bool has_waited)
 {
     struct value *value = frm_find(c, key);
     if (!value || value->type != TYPE_STREAM) {
@@ -240,9 +248,7 @@ static bool show_stream(struct call *c, const struct reading *reading, const str
         reading->is_grouped ? frm_group_find(stream, &c->argv[reading->group_at]) : NULL;
     bool is_history = group && frm_id_compare(after, ID_MAX) != 0;
     struct stream_id seen = group ? group->last : after;
-    size_t len = frm_stream_len(stream);
-    if (!is_history &&
-        (len == 0 || frm_id_compare(frm_stream_at(stream, len - 1)->id, seen) <= 0)) {
+    if (!is_history && frm_id_compare(highest(stream, has_waited), seen) <= 0) {
         return false;
     }
     if (c->out->protocol == 2) {
@@ -299,7 +305,7 @@ static void read_streams(struct call *c, const struct reading *reading,
     size_t mark = frm_later(c->out);
     int64_t shown = 0;
     for (size_t k = 0; k < reading->key_count; k++) {
-        shown += show_stream(c, reading, key_of(c, reading, k), after[k]);
+        shown += show_stream(c, reading, key_of(c, reading, k), after[k], false);
     }
     if (shown > 0) {
         head(c->out, mark, shown);
@@ -369,7 +375,7 @@ bool frm_serve_stream(struct call *c, const struct fr_word *key)
         }
     }
     size_t mark = frm_later(c->out);
-    if (!show_stream(c, &reading, key, after)) {
+    if (!show_stream(c, &reading, key, after, true)) {
         return false;
     }
     head(c->out, mark, 1);

@@ -301,8 +301,10 @@ static void show_member(struct scan *scan, const struct entry *entry)
 {
     const struct node *node = entry->value;
     char text[64];
+    size_t len = scan->is_compact ? frm_write_compact_double(text, node->score)
+                                  : frm_write_double(text, node->score);
     frm_bulk_str(scan->c->out, entry->key);
-    frm_bulk(scan->c->out, text, frm_write_double(text, node->score));
+    frm_bulk(scan->c->out, text, len);
 }
 
 void frm_cmd_zscan(struct call *c)

@@ -453,6 +453,11 @@ static void begin_sequence(uint64_t seed)
 static void end_sequence(void)
 {
     for (size_t i = 0; i < LINES; i++) {
+        if (!sequence_is_over && client_gather(lines[i].redis) > 0) {
+            struct bytes none = {0};
+            client_try_read(lines[i].redis, 0);
+            difference("redis has said more", &lines[i].redis->reply, &none);
+        }
         disconnect(&lines[i]);
     }
     EXPECT_INFO(server, "blocked_clients", 0);

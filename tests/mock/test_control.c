@@ -320,7 +320,32 @@ static void what_was_deleted_in_front_leaves_no_gap(void)
     expect_lag("$-1\r\n");
 }
 
+/* redis-server serves by the last id there was, not by what is left. */
+static void who_waits_for_a_stream_is_told_of_what_was_trimmed(void)
+{
+    begin(NULL);
+    call(other, "XREAD BLOCK 0 STREAMS x 0");
+    EXPECT_ANSWER(one, "XADD x MAXLEN 0 1-1 f v", "$3\r\n1-1\r\n");
+    EXPECT_OUTPUT(other, "*1\r\n*2\r\n$1\r\nx\r\n*0\r\n");
+    call(other, "XREAD STREAMS x 0");
+    EXPECT_OUTPUT(other, "*-1\r\n");
+}
+
+/* A listpack keeps whole numbers as such. */
+static void scores_of_small_sets_are_scanned_without_exponent(void)
+{
+    begin(NULL);
+    EXPECT_ANSWER(one, "ZADD z 1e17 m", ":1\r\n");
+    EXPECT_ANSWER(one, "ZSCAN z 0",
+                  "*2\r\n$1\r\n0\r\n*2\r\n$1\r\nm\r\n$18\r\n100000000000000000\r\n");
+    EXPECT_ANSWER(one, "ZSCORE z m", "$5\r\n1e+17\r\n");
+}
+
 static const struct test_case cases[] = {
+    {"who waits for a stream is told of what was trimmed at once",
+     who_waits_for_a_stream_is_told_of_what_was_trimmed},
+    {"scores of small sorted sets are scanned without an exponent",
+     scores_of_small_sets_are_scanned_without_exponent},
     {"what was deleted in front of a stream leaves no gap",
      what_was_deleted_in_front_leaves_no_gap},
     {"clients are closed by what they are", clients_are_closed_by_what_they_are},
