@@ -352,8 +352,25 @@ static void cover(const struct command_text *command, const struct line *line, u
     }
 }
 
+/* A word too many may be another score, and what BYLEX gives of unequal scores nobody says. */
+static bool spoils_equal_scores(const struct command_text *command)
+{
+    const struct fr_word zero = {"0", 1};
+    bool is_meant = is_named(command, "zadd") && command->count > 2 && command->words[1].len > 0 &&
+                    command->words[1].data[0] == 'y';
+    for (size_t i = 2; is_meant && i < command->count; i += 2) {
+        if (!frm_word_equal(&command->words[i], &zero)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_left_out(const struct line *line, const struct command_text *command)
 {
+    if (spoils_equal_scores(command)) {
+        return true;
+    }
     /* a message in the middle of EXEC's reply belongs to no element of it */
     if (is_in_multi(line) && (strstr(generator_template(command->template_at), "SUBSCRIBE") ||
                               is_named(command, "publish") || is_named(command, "spublish"))) {
