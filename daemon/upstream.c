@@ -298,13 +298,17 @@ static void note_room(struct upstream *upstream)
     }
 }
 
-/* It takes nothing any more. What it has to say is still read, up to its end. */
+/* It takes nothing any more. What it has to say is still read, up to its end or until that is of no
+ * use to anybody. */
 static void go_deaf(struct upstream *upstream, int error)
 {
     snprintf(upstream->reason, sizeof upstream->reason, "%s", strerror(error));
     upstream->is_deaf = true;
     transport_want_write(&upstream->transport, false);
     upstream_set_timer(&upstream->timer, LAST_WORDS_MS);
+    if (upstream_has_said_all(upstream)) {
+        upstream_end_connection(upstream, LOSS_BEFORE_REPLY);
+    }
 }
 
 /* The requests from this one on have been written now. */

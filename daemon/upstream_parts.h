@@ -31,6 +31,9 @@ void upstream_fail_slots(struct upstream *upstream, const struct slot *slots, ui
  * them. */
 uint32_t upstream_whole(const struct upstream *upstream, uint32_t count);
 
+/* upstream_replies.c: whether nothing more can come that anybody waits for. */
+bool upstream_has_said_all(const struct upstream *upstream);
+
 /* upstream_replies.c */
 void upstream_on_readable(evutil_socket_t fd, short what, void *arg);
 

@@ -253,6 +253,12 @@ static void take_handshake(struct upstream *upstream, const char *data, size_t l
     }
 }
 
+bool upstream_has_said_all(const struct upstream *upstream)
+{
+    return upstream->requests.sent == 0 && !fr_reply_is_open(&upstream->frame) &&
+           upstream->ops->on_frame == NULL && !upstream->is_tunnel;
+}
+
 void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct upstream *upstream = arg;
@@ -276,6 +282,9 @@ void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
         take_handshake(upstream, scratch, count);
     } else {
         take_replies(upstream, scratch, count);
+    }
+    if (upstream->state == UPSTREAM_READY && upstream->is_deaf && upstream_has_said_all(upstream)) {
+        upstream_end_connection(upstream, LOSS_BEFORE_REPLY);
     }
 }
 

@@ -452,6 +452,15 @@ void peer_send(struct peer *peer, int connection, const char *bytes)
     pthread_mutex_unlock(&peer->lock);
 }
 
+void peer_stop_reading(struct peer *peer, int connection)
+{
+    pthread_mutex_lock(&peer->lock);
+    peer->connections[connection - 1].reads = false;
+    shutdown(peer->connections[connection - 1].fd, SHUT_RD);
+    wake(peer);
+    pthread_mutex_unlock(&peer->lock);
+}
+
 void peer_close(struct peer *peer, int connection)
 {
     pthread_mutex_lock(&peer->lock);

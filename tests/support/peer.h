@@ -49,6 +49,9 @@ int peer_connections(struct peer *peer);
 /* Send bytes on a connection. Nothing happens when it is closed. */
 void peer_send(struct peer *peer, int connection, const char *bytes);
 
+/* Read nothing more from a connection: writing to it fails, while peer_send goes on. */
+void peer_stop_reading(struct peer *peer, int connection);
+
 /* Close a connection; 0: all of them. */
 void peer_close(struct peer *peer, int connection);
 

@@ -98,9 +98,30 @@ static void what_was_not_answered_before_the_end_is_lost_once(void)
     EXPECT_NUMBER(peer_count(fixture.peer, "GET b"), 1);
 }
 
+/* A server that ends in good order reads nothing more, and answers what it had read. */
+static void who_reads_nothing_any_more_is_left_after_its_last_reply(void)
+{
+    struct upstream *upstream = begin();
+    peer_on(fixture.peer, "GET a", PEER_HOLD, "", 1);
+    ask(upstream, "GET a");
+    EXPECT_SOON(peer_count(fixture.peer, "GET a") == 1);
+    peer_stop_reading(fixture.peer, 1);
+    ask(upstream, "GET b");
+    loop_run_tasks(&fixture.loop);
+    EXPECT(upstream->is_deaf && upstream_is_ready(upstream));
+    peer_send(fixture.peer, 1, "$1\r\nv\r\n");
+    expect_told("$1\r\nv\r\n+OK\r\n");
+    peer_stop_reading(fixture.peer, 2);
+    ask(upstream, "GET c"); /* nothing is owed over the second: it goes over a third at once */
+    expect_told("$1\r\nv\r\n+OK\r\n+OK\r\n");
+    EXPECT_NUMBER(peer_connections(fixture.peer), 3);
+}
+
 static const struct test_case cases[] = {
     {"a reply sent before the end is heard, although writing fails",
      a_reply_sent_before_the_end_is_heard_although_writing_fails},
+    {"who reads nothing any more is left after its last reply",
+     who_reads_nothing_any_more_is_left_after_its_last_reply},
     {"what was not answered before the end is lost, once",
      what_was_not_answered_before_the_end_is_lost_once},
 };
