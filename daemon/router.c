@@ -278,24 +278,6 @@ static enum routed send_into_tunnel(struct session *session, const struct call *
     return ROUTED;
 }
 
-/* Where what is refused must make EXEC fail. */
-static bool is_in_transaction(const struct session *session)
-{
-    return session->lease != NULL && session->lease->state == LEASE_QUEUEING &&
-           !session_is_tunnel(session);
-}
-
-/* Not beside subscriptions on the hub, of which the session's own connection would know nothing. */
-static enum routed answer_subscribed(struct session *session, const struct call *call)
-{
-    char error[256];
-    stats_count(&session->pool->context.stats, errors_pooldeny);
-    snprintf(error, sizeof error,
-             "-POOLDENY '%s' is denied %swhile subscribed (setting \"pubsub\")\r\n",
-             call->command->name, is_in_transaction(session) ? "in MULTI " : "");
-    return router_answer_instead(session, call, error);
-}
-
 static enum routed tunnel_and_send(struct session *session, const struct call *call)
 {
     static const struct lease_wish wish = {.kind = QUOTA_STICKY};
@@ -303,7 +285,7 @@ static enum routed tunnel_and_send(struct session *session, const struct call *c
         return ROUTE_LATER;
     }
     if (session_uses_hub(session)) {
-        return answer_subscribed(session, call);
+        return router_answer_subscribed(session, call);
     }
     if (session_want_lease(session, &wish) == ROUTE_LATER) {
         return ROUTE_LATER;
@@ -393,7 +375,7 @@ static enum routed route_local(struct session *session, const struct call *call)
         return answer_wrong_count(session, call);
     }
     if (session_uses_hub(session) && asks_for_user(session, call)) {
-        return answer_subscribed(session, call);
+        return router_answer_subscribed(session, call);
     }
     if (session->lease != NULL) {
         return local_with_lease(session, call);
@@ -453,59 +435,6 @@ static enum routed route_by_way(struct session *session, const struct call *call
     return send_on_lease(session, call, way);
 }
 
-/* --------------------------------------------------------------------------------------- refusing
- */
-
-enum routed router_answer_instead(struct session *session, const struct call *call,
-                                  const char *error)
-{
-    if (!session_is_quiet(session)) {
-        return ROUTE_LATER;
-    }
-    if (is_in_transaction(session)) {
-        session->lost = LOST_QUEUED;
-    }
-    session_answer(session, error, strlen(error));
-    session->stream = call->is_whole ? STREAM_NONE : STREAM_SKIP;
-    return ROUTED;
-}
-
-static enum routed answer_refusal(struct session *session, const struct call *call)
-{
-    char *refusal = session->refusal;
-    bool is_down = strncmp(refusal, "-POOLDOWN", 9) == 0;
-    session->refusal = NULL;
-    if (is_down && session->pool->context.settings->on_loss == LOSS_CLOSE) {
-        free(refusal);
-        session_close(session, "no connection to the server");
-        return ROUTED;
-    }
-    if (call_is(call, FR_CMD_MULTI) && call->behind_len > 0) {
-        session_close_when_written(session); /* what stands behind it would run on its own */
-    }
-    enum routed routed = router_answer_instead(session, call, refusal);
-    free(refusal);
-    return routed;
-}
-
-static enum routed answer_denied(struct session *session, const struct call *call)
-{
-    char error[256];
-    stats_count(&session->pool->context.stats, errors_pooldeny);
-    snprintf(error, sizeof error, "-POOLDENY '%s' is denied for prefix %s (setting \"deny\")\r\n",
-             call->command->name, session->pool->context.settings->name);
-    return router_answer_instead(session, call, error);
-}
-
-static enum routed answer_too_big(struct session *session, const struct call *call)
-{
-    char error[256];
-    snprintf(error, sizeof error,
-             "-POOLBIG '%s' is larger than %lld bytes (setting \"large_request\"); not sent\r\n",
-             call->command->name, (long long)session->pool->context.settings->large_request);
-    return router_answer_instead(session, call, error);
-}
-
 /* A browser was made to speak to us (securityWarningCommand in Redis' server.c): the words HTTP
  * begins with. */
 static bool is_http(const struct call *call)
@@ -538,7 +467,7 @@ static enum routed route_large(struct session *session, const struct call *call)
     bool is_read_whole =
         way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY || way == WAY_SUBSCRIBE;
     if (is_read_whole && call->command != NULL) {
-        return answer_too_big(session, call);
+        return router_answer_too_big(session, call);
     }
     return session->lease != NULL ? send_on_lease(session, call, way)
                                   : lease_and_send(session, call, way);
@@ -547,7 +476,7 @@ static enum routed route_large(struct session *session, const struct call *call)
 static enum routed route(struct session *session, const struct call *call)
 {
     if (session->refusal != NULL) {
-        return answer_refusal(session, call);
+        return router_answer_refusal(session, call);
     }
     if (session->is_barred && !session_is_quiet(session)) {
         return ROUTE_LATER;
@@ -564,7 +493,7 @@ static enum routed route(struct session *session, const struct call *call)
     }
     if (call->command != NULL && session->pool->is_denied[call->command->id] &&
         !(call_is(call, FR_CMD_SCRIPT_DEBUG) && !condition_holds(call))) { /* NO does nothing */
-        return answer_denied(session, call);
+        return router_answer_denied(session, call);
     }
     if (aftermath_concerns(session, call)) {
         return aftermath_route(session, call);

@@ -40,6 +40,14 @@ enum routed block_send(struct session *session, const struct call *multi,
 enum routed router_answer_instead(struct session *session, const struct call *call,
                                   const char *error);
 
+/* The same, with the reason why the session's wait was in vain, which is taken; why the command is
+ * denied; that it is larger than what is read whole; that it is not for a client with subscriptions
+ * on the hub, of which a connection of its own would know nothing. */
+enum routed router_answer_refusal(struct session *session, const struct call *call);
+enum routed router_answer_denied(struct session *session, const struct call *call);
+enum routed router_answer_too_big(struct session *session, const struct call *call);
+enum routed router_answer_subscribed(struct session *session, const struct call *call);
+
 /* Whether the request meets what is left of a lost transaction or WATCH, and what becomes of it. */
 bool aftermath_concerns(const struct session *session, const struct call *call);
 enum routed aftermath_route(struct session *session, const struct call *call);

@@ -365,10 +365,10 @@ static void after_input(struct session *session)
     bool is_full = session->in_len > input_limit(session);
     transport_want_read(&session->transport,
                         !session->is_eof && !(session->stops & STOP_END) && !is_full);
-    bool is_blocked = session->is_blocking && session->outstanding > 0;
-    if (session->is_eof && (is_queued_to_block(session) || is_abandoned(session))) {
-        cancel(session);
-    } else if (session->is_eof && is_blocked && !can_hang_up(session)) {
+    bool is_blocked = session->is_blocking && session->outstanding > 0 && session->lease != NULL;
+    bool cannot_wait = is_queued_to_block(session) || is_abandoned(session) ||
+                       (is_blocked && !can_hang_up(session));
+    if (session->is_eof && cannot_wait) {
         cancel(session);
     } else if (session->is_eof && is_blocked) {
         hang_up(session);

@@ -1,0 +1,75 @@
+/* Requests that go nowhere: what the client is told instead. In a transaction each makes EXEC fail,
+ * as the server's own errors to queued commands do. */
+#include "daemon/router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where what is refused must make EXEC fail. */
+static bool is_in_transaction(const struct session *session)
+{
+    return session->lease != NULL && session->lease->state == LEASE_QUEUEING &&
+           !session_is_tunnel(session);
+}
+
+enum routed router_answer_instead(struct session *session, const struct call *call,
+                                  const char *error)
+{
+    if (!session_is_quiet(session)) {
+        return ROUTE_LATER;
+    }
+    if (is_in_transaction(session)) {
+        session->lost = LOST_QUEUED;
+    }
+    session_answer(session, error, strlen(error));
+    session->stream = call->is_whole ? STREAM_NONE : STREAM_SKIP;
+    return ROUTED;
+}
+
+enum routed router_answer_refusal(struct session *session, const struct call *call)
+{
+    char *refusal = session->refusal;
+    bool is_down = strncmp(refusal, "-POOLDOWN", 9) == 0;
+    session->refusal = NULL;
+    if (is_down && session->pool->context.settings->on_loss == LOSS_CLOSE) {
+        free(refusal);
+        session_close(session, "no connection to the server");
+        return ROUTED;
+    }
+    if (call_is(call, FR_CMD_MULTI) && call->behind_len > 0) {
+        session_close_when_written(session); /* what stands behind it would run on its own */
+    }
+    enum routed routed = router_answer_instead(session, call, refusal);
+    free(refusal);
+    return routed;
+}
+
+enum routed router_answer_denied(struct session *session, const struct call *call)
+{
+    char error[256];
+    stats_count(&session->pool->context.stats, errors_pooldeny);
+    snprintf(error, sizeof error, "-POOLDENY '%s' is denied for prefix %s (setting \"deny\")\r\n",
+             call->command->name, session->pool->context.settings->name);
+    return router_answer_instead(session, call, error);
+}
+
+enum routed router_answer_too_big(struct session *session, const struct call *call)
+{
+    char error[256];
+    snprintf(error, sizeof error,
+             "-POOLBIG '%s' is larger than %lld bytes (setting \"large_request\"); not sent\r\n",
+             call->command->name, (long long)session->pool->context.settings->large_request);
+    return router_answer_instead(session, call, error);
+}
+
+/* Not beside subscriptions on the hub, of which the session's own connection would know nothing. */
+enum routed router_answer_subscribed(struct session *session, const struct call *call)
+{
+    char error[256];
+    stats_count(&session->pool->context.stats, errors_pooldeny);
+    snprintf(error, sizeof error,
+             "-POOLDENY '%s' is denied %swhile subscribed (setting \"pubsub\")\r\n",
+             call->command->name, is_in_transaction(session) ? "in MULTI " : "");
+    return router_answer_instead(session, call, error);
+}
