@@ -437,8 +437,15 @@ void admin_note_settings(struct admin *admin)
     }
 }
 
+void admin_note_end(struct admin *admin)
+{
+    admin->is_closing = true;
+}
+
 void admin_close(struct admin *admin)
 {
+    admin_forget_overrides(admin);
+    admin_forget_orders(admin);
     if (admin->desk.ops != NULL) {
         desk_close(&admin->desk);
         admin->listener.fd = -1; /* was the desk's */

@@ -97,6 +97,9 @@ static const char *state_of(const struct session *session)
     if (session->closes_when_written || session->is_eof) {
         return "closing";
     }
+    if (session->stops & STOP_PAUSE) {
+        return "paused";
+    }
     if (session->wait != NULL) {
         return "waiting";
     }

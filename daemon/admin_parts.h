@@ -2,7 +2,8 @@
  *
  *   admin.c          the socket, requests and their dispatch, what client libraries say
  *   admin_show.c     SHOW of what the main thread knows, or that is added up over prefixes
- *   admin_lists.c    SHOW CLIENTS, LANES, UPSTREAMS
+ *   admin_lists.c    SHOW CLIENTS, LANES, UPSTREAMS, SLOWLOG
+ *   admin_control.c  PAUSE and its kin, KILL, RELOAD, SET
  */
 #ifndef ADMIN_PARTS_H
 #define ADMIN_PARTS_H
@@ -64,6 +65,9 @@ struct question {
     /* In the main thread: the rows are filled in. */
     void (*tell)(struct question *question);
 };
+
+/* Give up the orders that wait for another round. */
+void admin_forget_orders(struct admin *admin);
 
 /* Make a question from what stands behind its first words: [PREFIX] [LIMIT n] [AFTER id]. NULL:
  * answered with an error. */

@@ -129,6 +129,24 @@ void lane_trade(struct lane *lane, struct lease *lease)
     settle(&lane->stuffed);
 }
 
+unsigned lanes_renew(struct pool *pool)
+{
+    unsigned count = 0;
+    for (struct lane *lane = pool->lanes; lane != NULL; lane = lane->hh.next) {
+        struct upstream *old = lane->upstream;
+        if (!upstream_is_ready(old)) {
+            upstream_hurry(old);
+            continue;
+        }
+        lane->upstream = upstream_create(&pool->context, &lane->key, &lane_ops, lane);
+        upstream_connect(lane->upstream);
+        lease_retire(pool, old);
+        settle(&lane->stuffed);
+        count++;
+    }
+    return count;
+}
+
 void lane_attach(struct lane *lane)
 {
     lane->attached++;

@@ -54,6 +54,10 @@ struct lane *lane_of_connection(struct pool *pool, uint64_t connection);
  * waits for some must have them before it speaks on the lane again. */
 void lane_trade(struct lane *lane, struct lease *lease);
 
+/* Replace the connections that stand by new ones. The old ones end when they owe nothing any more.
+ * Returns how many that were. */
+unsigned lanes_renew(struct pool *pool);
+
 /* A session speaks on the lane, or does not any more. */
 void lane_attach(struct lane *lane);
 void lane_detach(struct lane *lane);

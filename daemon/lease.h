@@ -123,6 +123,12 @@ void lease_release(struct lease *lease);
 /* Have this connection instead of the one it has, which is the caller's to care for from now on. */
 void lease_adopt(struct lease *lease, struct upstream *upstream);
 
+/* Close a connection of no use to anybody as soon as it owes nothing any more. Takes it. */
+void lease_retire(struct pool *pool, struct upstream *upstream);
+
+/* Close those that nobody has now. Returns how many that were. */
+unsigned leases_renew(struct pool *pool);
+
 /* The reply to a request with this tag has come. */
 void lease_note_reply(struct lease *lease, enum lease_tag tag, const struct fr_reply *reply);
 

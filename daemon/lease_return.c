@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "daemon/container.h"
+#include "daemon/memory.h"
 
 #define WASHING_MS 1000
 
@@ -282,6 +283,26 @@ void lease_release(struct lease *lease)
         lease_close(lease);
     }
     lease_give_back_quota(pool, kind);
+}
+
+void lease_retire(struct pool *pool, struct upstream *upstream)
+{
+    struct lease *lease = memory_zeroed(sizeof *lease);
+    lease->pool = pool;
+    lease->kind = QUOTA_RESCUE; /* which bounds nobody for long */
+    lease->is_dirty = true;
+    lease_adopt(lease, upstream);
+    atomic_fetch_add(&pool->prefix->quotas[lease->kind].used, 1); /* given back when it is closed */
+    put_aside(lease);
+    close_washing_since(pool, WASHING_MS);
+}
+
+unsigned leases_renew(struct pool *pool)
+{
+    unsigned count = (unsigned)pool->idle_lease_count + (pool->spare != NULL);
+    close_idle_since(pool, 0);
+    close_spare(pool);
+    return count;
 }
 
 void leases_close_idle(struct pool *pool)

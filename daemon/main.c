@@ -164,6 +164,7 @@ static void on_end_signal(struct service *service, int number)
         _exit(EXIT_FAILURE);
     }
     service->is_ending = true;
+    admin_note_end(&admin);
     log_notice("ending on signal %d: finishing what is outstanding, %lld ms at most", number,
                (long long)service->settings->daemon.shutdown_ms);
     supervision_ending(&service->supervision, service->settings->daemon.shutdown_ms);
@@ -180,8 +181,10 @@ static void on_reload_signal(struct service *service, int number)
 {
     struct reload_result result;
     (void)number;
-    reload_run(service, &result);
-    admin_note_settings(&admin);
+    if (reload_run(service, &result)) {
+        admin_note_settings(&admin);
+        admin_forget_overrides(&admin);
+    }
     reload_result_finish(&result);
 }
 
@@ -340,9 +343,9 @@ static bool open_admin(struct service *service, const struct settings *settings)
 
 static void close_admin(void)
 {
+    census_office_close(&office); /* first: answers are still coming home */
     admin_close(&admin);
     web_close(&web);
-    census_office_close(&office);
 }
 
 static void say_ready(const struct service *service)

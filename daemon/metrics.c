@@ -93,19 +93,18 @@ static void write_daemon(const struct metrics *metrics, struct evbuffer *to)
 /* --------------------------------------------------------------------------------------- prefixes
  */
 
-/* Names of prefixes are letters, digits and "_": nothing in a label must be escaped. */
 static void write_gauges(const struct tallies *tallies, struct evbuffer *to)
 {
     begin_family(to, "up", "gauge", "0 while the prefix' server cannot be reached, else 1.");
     for (size_t i = 0; i < tallies->count; i++) {
-        evbuffer_add_printf(to, "flaskredis_up{prefix=\"%s\"} %d\n", tallies->items[i].prefix,
+        evbuffer_add_printf(to, "flaskredis_up{prefix=\"%s\"} %d\n", tallies->items[i].label,
                             tallies->items[i].away == 0);
     }
     for (int row = 0; row < GAUGE_COUNT; row++) {
         begin_family(to, gauge_rows[row].name, "gauge", gauge_rows[row].help);
         for (size_t i = 0; i < tallies->count; i++) {
             evbuffer_add_printf(to, "flaskredis_%s{prefix=\"%s\"} %" PRId64 "\n",
-                                gauge_rows[row].name, tallies->items[i].prefix,
+                                gauge_rows[row].name, tallies->items[i].label,
                                 tallies->items[i].gauges[row]);
         }
     }
@@ -127,7 +126,7 @@ static void write_counters(const struct tallies *tallies, struct evbuffer *to)
         begin_family(to, name, "counter", stat_rows[row].help);
         for (size_t i = 0; i < tallies->count; i++) {
             evbuffer_add_printf(to, "flaskredis_%s{prefix=\"%s\"} %" PRIu64 "\n", name,
-                                tallies->items[i].prefix, tallies->items[i].counters[row]);
+                                tallies->items[i].label, tallies->items[i].counters[row]);
         }
     }
 }
@@ -145,7 +144,7 @@ static void write_errors(const struct tallies *tallies, struct evbuffer *to)
             }
             evbuffer_add_printf(to,
                                 "flaskredis_errors_total{prefix=\"%s\",code=\"%s\"} %" PRIu64 "\n",
-                                tallies->items[i].prefix, code, tallies->items[i].counters[row]);
+                                tallies->items[i].label, code, tallies->items[i].counters[row]);
         }
     }
 }
@@ -165,7 +164,7 @@ static void write_quotas(const struct tallies *tallies, struct evbuffer *to)
                 const int64_t values[] = {tally->quotas[kind].used, tally->quotas[kind].most,
                                           tally->quotas[kind].waiting};
                 evbuffer_add_printf(to, "flaskredis_%s{prefix=\"%s\",quota=\"%s\"} %" PRId64 "\n",
-                                    families[f].name, tally->prefix, quota_settings[kind],
+                                    families[f].name, tally->label, quota_settings[kind],
                                     values[f]);
             }
         }
@@ -195,7 +194,7 @@ static void write_waits(const struct tallies *tallies, struct evbuffer *to)
         snprintf(name, sizeof name, "wait_%s_seconds", wait_rows[row].name);
         begin_family(to, name, "histogram", wait_rows[row].help);
         for (size_t i = 0; i < tallies->count; i++) {
-            write_histogram(to, name, tallies->items[i].prefix,
+            write_histogram(to, name, tallies->items[i].label,
                             &tallies->items[i].waits.histograms[row]);
         }
     }

@@ -45,7 +45,9 @@ static void add_waits(struct evbuffer *to, const struct waits *waits)
 
 static void add_prefix(struct evbuffer *to, const struct tally *tally)
 {
-    evbuffer_add_printf(to, "{\"prefix\":\"%s\",\"server\":", tally->prefix);
+    evbuffer_add_printf(to, "{\"prefix\":");
+    add_text(to, tally->prefix);
+    evbuffer_add_printf(to, ",\"server\":");
     add_text(to, tally->server);
     evbuffer_add_printf(to, ",\"state\":\"%s\"", tally_state(tally));
     for (int row = 0; row < GAUGE_COUNT; row++) {

@@ -47,6 +47,13 @@ struct house {
     _Atomic int draining; /* workers that take nobody in any more */
 };
 
+/* What an administrator has ordered for a prefix, see pause.h. */
+enum prefix_hold {
+    HOLD_PAUSED = 1,   /* commands wait */
+    HOLD_DISABLED = 2, /* no new client is let in */
+    HOLD_DRAINING = 4  /* and those there are leave */
+};
+
 /* What the workers of one prefix share. Freed by the last who refers to it. */
 struct prefix {
     struct house *house;
@@ -54,6 +61,8 @@ struct prefix {
     bool is_lobby;     /* of the main socket, which has no server: its clients are to ask for one */
     _Atomic int users; /* its pools, and the main thread while it serves */
     _Atomic int64_t clients; /* sessions, and those that have been promised a place */
+    _Atomic unsigned holds;  /* enum prefix_hold; changed by the main thread */
+    _Atomic uint64_t paused_since_ms;
     struct quota quotas[QUOTA_KINDS];
     struct audience audience;
 };
@@ -101,6 +110,11 @@ struct prefix *prefix_hold(struct prefix *prefix);
 
 /* From any thread. NULL is fine. */
 void prefix_release(struct prefix *prefix);
+
+static inline bool prefix_is(const struct prefix *prefix, enum prefix_hold hold)
+{
+    return atomic_load_explicit(&prefix->holds, memory_order_relaxed) & hold;
+}
 
 /* The pool of this serial, or NULL: it is not there any more. */
 struct pool *pool_table_find(const struct pool_table *table, uint64_t serial);

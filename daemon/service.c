@@ -40,6 +40,10 @@ static void add_pool(struct service *service, struct service_pool *pool,
         pool->prefix = prefix_create(&service->house);
         replaced = before == NULL ? NULL : before->prefix;
     }
+    if (replaced != NULL) { /* what was ordered for it holds with another server, too */
+        atomic_store(&pool->prefix->paused_since_ms, atomic_load(&replaced->paused_since_ms));
+        atomic_store(&pool->prefix->holds, atomic_load(&replaced->holds));
+    }
     layout_add_pool(layout, pool->prefix, settings, replaced);
 }
 
@@ -140,6 +144,12 @@ bool service_open(struct service *service)
     mailbox_open(&service->mailbox, service->base);
     service->house.main = &service->mailbox;
     return true;
+}
+
+struct prefix *service_prefix(const struct service *service, const char *name)
+{
+    const struct service_pool *pool = find_pool(service->pools, service->pool_count, name);
+    return pool == NULL ? NULL : pool->prefix;
 }
 
 void service_finish(struct service *service)

@@ -55,6 +55,9 @@ bool service_use(struct service *service, struct settings *settings, struct prob
 /* Tell the workers what is served, when that has changed otherwise. */
 void service_publish(struct service *service);
 
+/* The prefix of this name as it is served now; NULL: there is none. */
+struct prefix *service_prefix(const struct service *service, const char *name);
+
 /* Give up what is served; the workers have ended. */
 void service_finish(struct service *service);
 

@@ -148,6 +148,19 @@ static bool is_full(struct house *house)
     return atomic_fetch_add(&house->clients, 1) >= atomic_load(&house->clients_max);
 }
 
+/* An administrator wants nobody here. */
+static void turn_away_disabled(struct pool *pool, int fd)
+{
+    char text[160];
+    int len = snprintf(text, sizeof text, "-POOLDENY prefix %s takes no new clients now\r\n",
+                       pool->context.settings->name);
+    stats_count(&pool->context.stats, clients_refused);
+    if (send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        log_debug("client of %s turned away: %s", pool->context.settings->name, strerror(errno));
+    }
+    close(fd);
+}
+
 static void turn_away(struct pool *pool, int fd)
 {
     atomic_fetch_sub(&pool->prefix->house->clients, 1);
@@ -162,6 +175,10 @@ void session_create(struct pool *pool, int fd)
 {
     struct house *house = pool->prefix->house;
     struct loop *loop = pool->context.loop;
+    if (prefix_is(pool->prefix, HOLD_DISABLED)) {
+        turn_away_disabled(pool, fd);
+        return;
+    }
     if (is_full(house)) {
         turn_away(pool, fd);
         return;

@@ -38,7 +38,8 @@ enum session_stop {
     STOP_TURN = 32,   /* others come first */
     STOP_END = 64,    /* nothing more will be read */
     STOP_MOVE =
-        128 /* what is outstanding ends in a pool that is left, and the rest is for another */
+        128, /* what is outstanding ends in a pool that is left, and the rest is for another */
+    STOP_PAUSE = 256 /* the prefix is paused */
 };
 
 enum session_reply_mode {

@@ -11,6 +11,7 @@
 #include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/pause.h"
 
 static session_router route;
 
@@ -60,7 +61,8 @@ bool call_has_right_count(const struct call *call)
 
 static enum routed route_call(struct session *session, struct call *call)
 {
-    enum routed routed = route(session, call);
+    enum routed routed =
+        pause_concerns(session) ? pause_route(session, call) : route(session, call);
     if (routed == ROUTED) {
         session->last_command = call->command;
         session->skips_this = session->skips_next;

@@ -18,6 +18,20 @@ const struct gauge_row gauge_rows[GAUGE_COUNT] = {
 #undef GAUGE
 };
 
+/* A client's URL may have any byte in it. */
+static char *escaped(const char *text)
+{
+    char *label = memory_zeroed(strlen(text) * 2 + 1);
+    char *to = label;
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\' || *text == '\n') {
+            *to++ = '\\';
+        }
+        *to++ = *text == '\n' ? 'n' : *text;
+    }
+    return label;
+}
+
 static struct tally *tally_of(struct tallies *tallies, const struct pool *pool)
 {
     const struct prefix_settings *settings = pool->context.settings;
@@ -31,6 +45,7 @@ static struct tally *tally_of(struct tallies *tallies, const struct pool *pool)
     struct tally *tally = &tallies->items[tallies->count++];
     fr_url_show(&settings->server, server, sizeof server);
     *tally = (struct tally){.prefix = memory_text(settings->name, strlen(settings->name)),
+                            .label = escaped(settings->name),
                             .server = memory_text(server, strlen(server))};
     return tally;
 }
@@ -39,6 +54,7 @@ static void add_session(struct tally *tally, const struct session *session)
 {
     tally->gauges[GAUGE_clients]++;
     tally->gauges[GAUGE_clients_waiting] += session->wait != NULL;
+    tally->gauges[GAUGE_clients_paused] += (session->stops & STOP_PAUSE) != 0;
     tally->gauges[GAUGE_clients_blocked] += session->is_blocking && session->outstanding > 0;
     tally->gauges[GAUGE_clients_subscribed] += session_is_subscribed(session);
     tally->gauges[GAUGE_requests_outstanding] += session->outstanding;
@@ -74,6 +90,16 @@ static bool is_refused(const struct pool *pool)
 
 const char *tally_state(const struct tally *tally)
 {
+    static const struct {
+        enum prefix_hold hold;
+        const char *state;
+    } ordered[] = {
+        {HOLD_PAUSED, "paused"}, {HOLD_DRAINING, "draining"}, {HOLD_DISABLED, "disabled"}};
+    for (size_t i = 0; i < sizeof ordered / sizeof ordered[0]; i++) {
+        if (tally->holds & ordered[i].hold) {
+            return ordered[i].state;
+        }
+    }
     return tally->away > 0 ? "down" : tally->gauges[GAUGE_connections_ready] > 0 ? "up" : "idle";
 }
 
@@ -115,6 +141,7 @@ void tallies_add(struct tallies *tallies, const struct pool *pool)
     for (const struct lane *lane = pool->lanes; lane != NULL; lane = lane->hh.next) {
         add_lane(tally, lane);
     }
+    tally->holds = atomic_load(&pool->prefix->holds);
     tally->away += pool->context.away_since_ms != 0 || is_refused(pool);
     tally->gauges[GAUGE_connections_ready] += pool->context.standing;
     tally->gauges[GAUGE_leases_idle] += pool->idle_lease_count;
@@ -139,6 +166,7 @@ void tallies_finish(struct tallies *tallies)
 {
     for (size_t i = 0; i < tallies->count; i++) {
         free(tallies->items[i].prefix);
+        free(tallies->items[i].label);
         free(tallies->items[i].server);
     }
     free(tallies->items);

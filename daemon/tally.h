@@ -20,9 +20,11 @@ extern const struct gauge_row {
 } gauge_rows[GAUGE_COUNT];
 
 struct tally {
-    char *prefix;
-    char *server;  /* without a password */
-    unsigned away; /* workers that cannot reach the server */
+    char *prefix;   /* its name; for pools of clients' URLs, the URL without a password */
+    char *label;    /* the same as it stands between the quotes of a metric */
+    char *server;   /* without a password */
+    unsigned away;  /* workers that cannot reach the server */
+    unsigned holds; /* enum prefix_hold */
     uint64_t counters[STAT_COUNT];
     int64_t gauges[GAUGE_COUNT];
     struct waits waits;
@@ -40,7 +42,7 @@ struct tallies {
 void tallies_add(struct tallies *tallies, const struct pool *pool);
 
 /* How the prefix is, in a word: "up", "down" (a worker has tried in vain to reach the server),
- * "idle" (no connection is wanted). */
+ * "idle" (no connection is wanted); or what was ordered: "paused", "draining", "disabled". */
 const char *tally_state(const struct tally *tally);
 
 /* Memory of the whole process. */

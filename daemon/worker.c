@@ -14,6 +14,7 @@
 #include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/pause.h"
 #include "daemon/session.h"
 
 /* Connections accepted from one listener before others get their turn. */
@@ -238,6 +239,7 @@ static void on_pool_tick(struct pool *pool)
 {
     struct worker *worker = container_of(pool->context.loop, struct worker, loop);
     sessions_check_limits(pool);
+    pause_check(pool);
     if (pool->is_leaving && sessions_have_left(pool)) {
         if (pool->successor != NULL) {
             bequeath(pool, pool->successor);

@@ -46,9 +46,17 @@ static redisReply *judge(struct ctl *ctl, redisReply *reply)
     }
     const char *text = strncmp(reply->str, "ERR ", 4) == 0 ? reply->str + 4 : reply->str;
     fprintf(stderr, "flaskredisctl: %s\n", text);
-    ctl->failure = strncmp(reply->str, "NOPERM", 6) == 0 ? CTL_NOT_ALLOWED : CTL_REFUSED;
+    ctl->failure = strncmp(reply->str, "NOPERM", 6) == 0 ? CTL_NOT_ALLOWED
+                   : strncmp(reply->str, "BUSY", 4) == 0 ? CTL_NOT_WELL
+                                                         : CTL_REFUSED;
     freeReplyObject(reply);
     return NULL;
+}
+
+redisReply *ctl_ask_words(struct ctl *ctl, int count, const char **words)
+{
+    return connect_admin(ctl) ? judge(ctl, redisCommandArgv(ctl->context, count, words, NULL))
+                              : NULL;
 }
 
 redisReply *ctl_ask(struct ctl *ctl, ...)
@@ -57,15 +65,12 @@ redisReply *ctl_ask(struct ctl *ctl, ...)
     const char *word;
     int count = 0;
     va_list list;
-    if (!connect_admin(ctl)) {
-        return NULL;
-    }
     va_start(list, ctl);
     while (count < WORDS_MOST && (word = va_arg(list, const char *)) != NULL) {
         words[count++] = word;
     }
     va_end(list);
-    return judge(ctl, redisCommandArgv(ctl->context, count, words, NULL));
+    return ctl_ask_words(ctl, count, words);
 }
 
 const char *ctl_prefix_socket(const struct ctl *ctl, const char *prefix, char *to, size_t cap)

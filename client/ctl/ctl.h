@@ -4,7 +4,7 @@
  *   ask.c       the admin socket: questions, answers, their fields
  *   table.c     rows as a table for people or as JSON for programs
  *   status.c    status          measure.c   ping, bench         config.c    config
- *   lists.c     clients, show
+ *   lists.c     clients, show, slowlog        order.c    reload, pause, kill, ...
  */
 #ifndef CTL_H
 #define CTL_H
@@ -19,7 +19,8 @@
 /* Exit codes; flaskredisctl(1) has them. */
 enum ctl_exit {
     CTL_OK = 0,
-    CTL_NOT_WELL = 1,    /* it was done, and the outcome is bad: a server is down, a check fails */
+    CTL_NOT_WELL = 1,    /* it was done, and the outcome is bad: a server is down, a check fails,
+                            something is not finished in time */
     CTL_USAGE = 2,       /* the command line is wrong */
     CTL_NO_DAEMON = 3,   /* nobody answers on the socket */
     CTL_NOT_ALLOWED = 4, /* this user may not */
@@ -30,7 +31,8 @@ struct ctl {
     const char *socket; /* path of the admin socket */
     bool is_json;
     bool is_colored;
-    int count; /* words of the command behind its name */
+    const char *name; /* of the command */
+    int count;        /* words of the command behind its name */
     char *const *words;
     redisContext *context; /* connected when first asked */
     int failure;           /* enum ctl_exit of what went wrong, which has been said */
@@ -47,6 +49,9 @@ typedef int ctl_handler(struct ctl *ctl);
 /* Ask with words, up to a NULL. The answer is the caller's to free; NULL: it failed, was said so,
  * and ctl->failure is the exit code. */
 redisReply *ctl_ask(struct ctl *ctl, ...) __attribute__((sentinel));
+
+/* The same with an array of count words. */
+redisReply *ctl_ask_words(struct ctl *ctl, int count, const char **words);
 
 /* The socket of a prefix beside the admin socket. Returns to. */
 const char *ctl_prefix_socket(const struct ctl *ctl, const char *prefix, char *to, size_t cap);

@@ -102,3 +102,12 @@ int ctl_show(struct ctl *ctl)
                                      : ctl_ask(ctl, "SHOW", ctl->words[0], NULL),
                       NULL);
 }
+
+int ctl_slowlog(struct ctl *ctl)
+{
+    bool clears = ctl->count > 0 && strcasecmp(ctl->words[0], "reset") == 0;
+    redisReply *rows = ctl->count == 0 ? ctl_ask(ctl, "SLOWLOG", NULL)
+                       : clears        ? ctl_ask(ctl, "SLOWLOG", "RESET", NULL)
+                                       : ctl_ask(ctl, "SLOWLOG", ctl->words[0], NULL);
+    return print_rows(ctl, rows, NULL);
+}

@@ -123,9 +123,10 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return CTL_USAGE;
     }
+    ctl.name = argv[optind];
     ctl.count = argc - optind - 1;
     ctl.words = argv + optind + 1;
-    int outcome = run(&ctl, argv[optind]);
+    int outcome = run(&ctl, ctl.name);
     if (ctl.context != NULL) {
         redisFree(ctl.context);
     }

@@ -66,6 +66,47 @@ static void exit_codes_tell_how_it_went(void)
     }
 }
 
+static void orders_are_passed_on(void)
+{
+    NEEDS_DAEMON;
+    static const struct {
+        const char *line;
+        int code;
+        const char *part;
+    } rows[] = {
+        {"pause redis", OK, ""},
+        {"status", OK, "paused"},
+        {"resume redis", OK, ""},
+        {"disable redis", OK, ""},
+        {"status", OK, "disabled"},
+        {"enable redis", OK, ""},
+        {"reconnect redis", OK, "replaced"},
+        {"kill cache", OK, "0 ended"},
+        {"kill 1", OK, "0 ended"},
+        {"set redis leases 7", OK, ""},
+        {"set redis leases no", REFUSED, "leases"},
+        {"reload", OK, "\"leases\": 7 -> 32"},
+        {"reload", OK, "nothing has changed"},
+        {"--json reload", OK, "[]"},
+        {"slowlog", OK, ""},
+        {"slowlog reset", OK, ""},
+        {"slowlog NONE", REFUSED, "no prefix"},
+        {"pause NONE", REFUSED, "no prefix NONE"},
+        {"pause", USAGE, "usage: flaskredisctl pause PREFIX"},
+        {"drain cache 1000", OK, ""},
+        {"enable cache", OK, ""},
+    };
+    start();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        EXPECT_TOOL(pooler, rows[i].line, rows[i].code, rows[i].part);
+    }
+    struct client *one = daemon_client(pooler, "redis");
+    EXPECT_CALL(one, "MULTI", "+OK\r\n");
+    EXPECT_TOOL(pooler, "pause redis 20", NOT_WELL, "1 requests are still under way");
+    file_write(pooler->config_path, "[REDIS]\nleases = many\n");
+    EXPECT_TOOL(pooler, "reload", REFUSED, "leases");
+}
+
 static void without_a_daemon_it_says_so(void)
 {
     NEEDS_DAEMON;
@@ -175,6 +216,7 @@ static void configurations_are_checked_by_the_daemon(void)
 
 static const struct test_case cases[] = {
     {"exit codes tell how it went", exit_codes_tell_how_it_went},
+    {"orders are passed on", orders_are_passed_on},
     {"without a daemon it says so", without_a_daemon_it_says_so},
     {"status is bad when a server is down", status_is_bad_when_a_server_is_down},
     {"programs get JSON", programs_get_json},
