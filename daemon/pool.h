@@ -97,6 +97,7 @@ struct pool {
     struct reply_sink unblocker;        /* of CLIENT UNBLOCK for clients that have to leave */
     struct session_list sessions;
     uint64_t session_count; /* with those that have ended and wait for what they are owed */
+    uint64_t layout;        /* number of the worker's last layout that had it */
     bool is_leaving;        /* nobody is taken in any more */
     struct pool *successor; /* while leaving: where its clients go on; NULL: they are closed */
     uint64_t leave_by_ms;   /* what is left then is closed */

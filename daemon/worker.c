@@ -252,39 +252,37 @@ static void take_pool(struct worker *worker, const struct layout_pool *wanted)
 {
     struct pool *pool = pool_table_find(&worker->table, wanted->prefix->serial);
     if (pool == NULL) {
-        pool_create(&worker->table, &worker->loop, wanted->prefix, worker->number, wanted->settings,
-                    on_pool_tick);
+        pool = pool_create(&worker->table, &worker->loop, wanted->prefix, worker->number,
+                           wanted->settings, on_pool_tick);
     } else if (pool->context.settings != wanted->settings) {
         sessions_use_settings(pool, wanted->settings);
     }
+    pool->layout = worker->layouts;
 }
 
-/* Whether the layout has this pool; *successor is the one it has in its place, if any. */
-static bool is_wanted(struct worker *worker, const struct layout *layout, const struct pool *pool,
-                      struct pool **successor)
+/* Leave the pool in whose place another one is now. */
+static void replace_pool(struct worker *worker, const struct layout_pool *wanted, int64_t leave_ms)
 {
-    *successor = NULL;
-    for (size_t i = 0; i < layout->pool_count; i++) {
-        const struct layout_pool *wanted = &layout->pools[i];
-        if (wanted->prefix == pool->prefix) {
-            return true;
-        }
-        if (wanted->replaces == pool->prefix) {
-            *successor = pool_table_find(&worker->table, wanted->prefix->serial);
-        }
+    struct pool *replaced =
+        wanted->replaces == NULL ? NULL : pool_table_find(&worker->table, wanted->replaces->serial);
+    if (replaced != NULL && !replaced->is_leaving) {
+        sessions_leave(&worker->table, replaced,
+                       pool_table_find(&worker->table, wanted->prefix->serial), leave_ms);
     }
-    return false;
 }
 
+/* Leave what the layout does not have. */
 static void leave_pools(struct worker *worker, const struct layout *layout)
 {
     struct pool *pool;
     struct pool *next;
-    struct pool *successor;
+    for (size_t i = 0; i < layout->pool_count; i++) {
+        replace_pool(worker, &layout->pools[i], layout->leave_ms);
+    }
     HASH_ITER(hh, worker->table.pools, pool, next)
     {
-        if (!pool->is_leaving && !is_wanted(worker, layout, pool, &successor)) {
-            sessions_leave(&worker->table, pool, successor, layout->leave_ms);
+        if (!pool->is_leaving && pool->layout != worker->layouts) {
+            sessions_leave(&worker->table, pool, NULL, layout->leave_ms);
         }
     }
 }
@@ -347,6 +345,7 @@ static void take(struct mail *mail, void *receiver)
     struct worker *worker = delivery->worker;
     const struct layout *layout = delivery->layout;
     (void)receiver;
+    worker->layouts++;
     for (size_t i = 0; i < layout->pool_count; i++) {
         take_pool(worker, &layout->pools[i]);
     }

@@ -19,6 +19,7 @@ struct worker {
     pthread_t thread;
     struct loop loop;
     struct mailbox *mailbox;
+    uint64_t layouts;               /* taken so far */
     struct pool_table table;        /* a pool for each prefix, and those that are being left */
     struct entrance_list entrances; /* one for each socket that accepts */
     struct event pause;             /* no descriptors left: accept again later */

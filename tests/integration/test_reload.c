@@ -345,7 +345,7 @@ static bool is_settled(void *context)
 static void many_reloads_leave_nothing_behind(void)
 {
     enum {
-        ROOM = 512 * 1024
+        ROOM = 1024 * 1024
     };
     NEEDS_DAEMON;
     server = server_start(NULL);
