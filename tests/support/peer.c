@@ -262,7 +262,8 @@ static void handle(struct peer *peer, const struct pollfd *set, nfds_t count)
         return;
     }
     for (nfds_t i = 2; i < count; i++) {
-        if (set[i].revents != 0 && peer->connections[i - 2].fd == set[i].fd) {
+        const struct connection *one = &peer->connections[i - 2];
+        if (set[i].revents != 0 && one->fd == set[i].fd && one->reads) {
             read_connection(peer, (int)i - 1);
         }
     }
