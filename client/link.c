@@ -1,33 +1,35 @@
-/* The conversation on a socket.
+/* The conversation on a wire.
  *
- *   commands --encode--> out --send--> (socket) --recv--> in --framer--> replies
+ *   commands --encode--> out --send--> (wire) --receive--> in --framer--> replies
  *
- * The socket blocks; its receive timeout is the longest wait, so an exchange costs two system
- * calls. Only when the peer does not take all at once, which a long pipeline makes happen, are both
- * directions served by turns: a peer that waits for its replies to be read must not be waited for.
+ * A socket blocks; its receive timeout is the longest wait, so an exchange costs two system calls,
+ * and one over shared memory none. Only when the peer does not take all at once, which a long
+ * pipeline makes happen, are both directions served by turns: a peer that waits for its replies to
+ * be read must not be waited for.
  *
  * What is known when a connection breaks decides whether a command may be sent again:
  *
  *   not all was written   a command without its end is never executed
+ *   not all was taken     the same, of the ring of shared memory, once the daemon has closed
  *   anything else         the peer may have read, and executed, everything; ECONNRESET proves
  *                         nothing, for bytes may be looked at without being taken (MSG_PEEK)
  */
 #include "client/link.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "client/blocking.h"
 #include "client/clock.h"
 #include "client/error.h"
 #include "client/reply.h"
+#include "client/sharing.h"
+#include "client/wire.h"
+#include "client/words.h"
 #include "common/resp.h"
 
 enum {
@@ -42,9 +44,12 @@ struct buffer {
 };
 
 struct fr_link {
-    int fd;
-    int timeout_ms; /* for each answer; -1: for ever */
-    int set_ms;     /* the socket's own, as it is set now */
+    struct fr_wire wire;
+    int timeout_ms;             /* for each answer; -1: for ever */
+    struct fr_sharing *sharing; /* NULL: never again */
+    unsigned until_sharing;     /* exchanges until shared memory is asked for */
+    bool is_queueing;           /* in MULTI, as far as that is looked at */
+    bool is_polled;             /* the program waits on the descriptor */
     struct buffer out;
     struct buffer in;
     size_t frame_at; /* in in: where the reply that comes next begins */
@@ -54,17 +59,6 @@ struct fr_link {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static bool set_receive_timeout(struct fr_link *link, int ms)
-{
-    if (ms == link->set_ms) {
-        return true;
-    }
-    int usable = ms < 0 ? 0 : ms; /* the system's 0 is for ever */
-    struct timeval time = {usable / 1000, (usable % 1000) * 1000};
-    link->set_ms = ms;
-    return setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) == 0;
-}
-
 FlaskRedisStatus fr_link_open(int fd, int timeout_ms, struct fr_link **link)
 {
     *link = calloc(1, sizeof(**link));
@@ -72,24 +66,20 @@ FlaskRedisStatus fr_link_open(int fd, int timeout_ms, struct fr_link **link)
         close(fd);
         return fr_fail_memory();
     }
-    (*link)->fd = fd;
+    fr_wire_open(&(*link)->wire, fd);
     (*link)->timeout_ms = timeout_ms;
-    (*link)->set_ms = -2; /* unknown: whoever connected may have set one */
     return FLASK_REDIS_OK;
 }
 
 void fr_link_forked(struct fr_link *link)
 {
-    if (link->fd >= 0) {
-        close(link->fd);
-        link->fd = -1;
-    }
+    fr_wire_forked(&link->wire);
 }
 
 void fr_link_close(struct fr_link *link)
 {
     if (link != NULL) {
-        fr_link_forked(link);
+        fr_wire_close(&link->wire);
         free(link->out.data);
         free(link->in.data);
         free(link);
@@ -101,19 +91,15 @@ void fr_link_set_timeout(struct fr_link *link, int timeout_ms)
     link->timeout_ms = timeout_ms;
 }
 
-int fr_link_fileno(const struct fr_link *link)
-{
-    return link->fd;
-}
-
 bool fr_link_is_stale(const struct fr_link *link)
 {
-    char byte;
-    if (link->fd < 0 || link->frame_at < link->in.len) {
-        return true;
-    }
-    ssize_t got = recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    return link->frame_at < link->in.len || fr_wire_is_stale(&link->wire);
+}
+
+void fr_link_share(struct fr_link *link, struct fr_sharing *sharing)
+{
+    link->until_sharing = atomic_load_explicit(&sharing->after, memory_order_relaxed);
+    link->sharing = link->until_sharing > 0 ? sharing : NULL;
 }
 
 /* --- buffers ---------------------------------------------------------------------------------- */
@@ -229,17 +215,15 @@ enum got {
     GOT_END      /* errno 0: an orderly one */
 };
 
-static enum got read_some(struct fr_link *link, int flags)
+static enum got read_some(struct fr_link *link, int timeout_ms)
 {
     compact(link);
     if (!reserve(&link->in, READ_STEP)) {
         errno = ENOMEM;
         return GOT_END;
     }
-    ssize_t got;
-    do {
-        got = recv(link->fd, link->in.data + link->in.len, link->in.cap - link->in.len, flags);
-    } while (got < 0 && errno == EINTR && (flags & MSG_DONTWAIT));
+    ssize_t got = fr_wire_receive(&link->wire, link->in.data + link->in.len,
+                                  link->in.cap - link->in.len, timeout_ms);
     if (got > 0) {
         link->in.len += (size_t)got;
         return GOT_BYTES;
@@ -283,11 +267,12 @@ static int longest_wait(const struct exchange *exchange)
                                                             : longest + exchange->link->timeout_ms;
 }
 
-static bool nothing_ran(const struct exchange *exchange)
+/* sent: so many bytes may have reached the other side */
+static bool nothing_ran(const struct exchange *exchange, size_t sent)
 {
     bool is_one = exchange->count == 1 || exchange->is_whole;
-    bool all_sent = exchange->sent == exchange->link->out.len;
-    return (is_one && !all_sent) || exchange->sent == 0;
+    bool all_sent = sent == exchange->link->out.len;
+    return (is_one && !all_sent) || sent == 0;
 }
 
 static FlaskRedisStatus lost(const struct exchange *exchange, const char *doing, int reason)
@@ -296,14 +281,16 @@ static FlaskRedisStatus lost(const struct exchange *exchange, const char *doing,
         return flask_redis_fail(FLASK_REDIS_NO_MEMORY, exchange->sent > 0, "out of memory while %s",
                                 doing);
     }
-    return flask_redis_fail(FLASK_REDIS_CONNECTION, !nothing_ran(exchange),
+    size_t untaken = fr_wire_lost(&exchange->link->wire);
+    size_t taken = exchange->sent > untaken ? exchange->sent - untaken : 0;
+    return flask_redis_fail(FLASK_REDIS_CONNECTION, !nothing_ran(exchange, taken),
                             "connection lost while %s: %s", doing,
                             reason == 0 ? "closed by the other side" : strerror(reason));
 }
 
 static FlaskRedisStatus too_late(const struct exchange *exchange)
 {
-    return flask_redis_fail(FLASK_REDIS_TIMEOUT, !nothing_ran(exchange),
+    return flask_redis_fail(FLASK_REDIS_TIMEOUT, !nothing_ran(exchange, exchange->sent),
                             "no answer within %d ms (socket_timeout)", exchange->wait_ms);
 }
 
@@ -345,14 +332,13 @@ static FlaskRedisStatus take_replies(struct exchange *exchange)
 /* The peer does not take more: read, so that it can go on, until it does. */
 static FlaskRedisStatus make_room(struct exchange *exchange)
 {
-    struct pollfd ready = {exchange->link->fd, POLLIN | POLLOUT, 0};
     int left = time_left(exchange);
-    int got = poll(&ready, 1, left);
+    int got = fr_wire_wait(&exchange->link->wire, true, left);
     if ((got == 0 || left == 0) && is_over(exchange)) {
         return too_late(exchange);
     }
-    if (got > 0 && (ready.revents & (POLLIN | POLLHUP | POLLERR))) {
-        if (read_some(exchange->link, MSG_DONTWAIT) == GOT_END) {
+    if (got > 0) {
+        if (read_some(exchange->link, 0) == GOT_END) {
             return lost(exchange, "sending", errno);
         }
         return take_replies(exchange);
@@ -363,7 +349,7 @@ static FlaskRedisStatus make_room(struct exchange *exchange)
 /* A server that refuses a client says why and closes, before it reads anything. */
 static FlaskRedisStatus refused(struct exchange *exchange, int reason)
 {
-    if (exchange->sent == 0 && read_some(exchange->link, MSG_DONTWAIT) == GOT_BYTES &&
+    if (exchange->sent == 0 && read_some(exchange->link, 0) == GOT_BYTES &&
         take_replies(exchange) == FLASK_REDIS_OK && exchange->received > 0 &&
         exchange->replies[0]->type == REDIS_REPLY_ERROR) {
         return fr_fail_reply(exchange->replies[0]);
@@ -375,8 +361,8 @@ static FlaskRedisStatus send_all(struct exchange *exchange)
 {
     struct buffer *out = &exchange->link->out;
     while (exchange->sent < out->len) {
-        ssize_t sent = send(exchange->link->fd, out->data + exchange->sent,
-                            out->len - exchange->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = fr_wire_send(&exchange->link->wire, out->data + exchange->sent,
+                                    out->len - exchange->sent);
         FlaskRedisStatus status = FLASK_REDIS_OK;
         if (sent >= 0) {
             exchange->sent += (size_t)sent;
@@ -397,11 +383,8 @@ static FlaskRedisStatus receive_all(struct exchange *exchange)
 {
     FlaskRedisStatus status = take_replies(exchange);
     while (status == FLASK_REDIS_OK && exchange->received < exchange->count) {
-        if (!set_receive_timeout(exchange->link, exchange->wait_ms)) {
-            return lost(exchange, "receiving", errno);
-        }
         size_t before = exchange->received;
-        enum got got = read_some(exchange->link, 0);
+        enum got got = read_some(exchange->link, exchange->wait_ms);
         if (got == GOT_END) {
             return lost(exchange, "receiving", errno);
         }
@@ -416,6 +399,59 @@ static FlaskRedisStatus receive_all(struct exchange *exchange)
     return status;
 }
 
+/* --- shared memory ---------------------------------------------------------------------------- */
+
+/* Whether these commands leave a transaction open, in which nothing else may be asked for. */
+static bool leave_queueing(bool is_queueing, const FlaskRedisCommand *commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        FlaskRedisBytes name = commands[i].argv[0];
+        if (fr_word_is(name, "MULTI")) {
+            is_queueing = true;
+        } else if (fr_word_is(name, "EXEC") || fr_word_is(name, "DISCARD") ||
+                   fr_word_is(name, "RESET")) {
+            is_queueing = false;
+        }
+    }
+    return is_queueing;
+}
+
+/* Go over to shared memory if it is time to; all failures but one leave the socket. */
+static FlaskRedisStatus go_over(struct fr_link *link)
+{
+    struct fr_sharing *sharing = link->sharing;
+    link->sharing = NULL;
+    enum fr_attached attached = fr_attach(&link->wire, link->timeout_ms);
+    fr_sharing_note(sharing, attached);
+    return attached != FR_ATTACH_LOST
+               ? FLASK_REDIS_OK
+               : flask_redis_fail(FLASK_REDIS_CONNECTION, false,
+                                  "connection lost while asking for shared memory");
+}
+
+/* Called before commands are sent. */
+static FlaskRedisStatus consider_sharing(struct fr_link *link, const FlaskRedisCommand *commands,
+                                         size_t count)
+{
+    bool was_queueing = link->is_queueing;
+    if (link->sharing == NULL) {
+        return FLASK_REDIS_OK;
+    }
+    link->is_queueing = leave_queueing(was_queueing, commands, count);
+    link->until_sharing -= link->until_sharing > 0;
+    bool is_quiet = !was_queueing && link->in.len == 0;
+    return link->until_sharing == 0 && is_quiet ? go_over(link) : FLASK_REDIS_OK;
+}
+
+/* --- whole exchanges -------------------------------------------------------------------------- */
+
+static FlaskRedisStatus check_owner(const struct fr_link *link)
+{
+    return link->wire.fd >= 0 ? FLASK_REDIS_OK
+                              : flask_redis_fail(FLASK_REDIS_CONNECTION, false,
+                                                 "the connection belongs to the parent process");
+}
+
 FlaskRedisStatus fr_link_exchange(struct fr_link *link, const FlaskRedisCommand *commands,
                                   size_t count, bool is_whole, redisReply **replies)
 {
@@ -425,9 +461,10 @@ FlaskRedisStatus fr_link_exchange(struct fr_link *link, const FlaskRedisCommand 
                                 .is_whole = is_whole,
                                 .replies = replies};
     clear(&link->out);
-    if (link->fd < 0) {
-        return flask_redis_fail(FLASK_REDIS_CONNECTION, false,
-                                "the connection belongs to the parent process");
+    FlaskRedisStatus status = check_owner(link);
+    if (status != FLASK_REDIS_OK ||
+        (status = consider_sharing(link, commands, count)) != FLASK_REDIS_OK) {
+        return status;
     }
     for (size_t i = 0; i < count; i++) {
         if (!encode(&link->out, &commands[i])) {
@@ -435,8 +472,12 @@ FlaskRedisStatus fr_link_exchange(struct fr_link *link, const FlaskRedisCommand 
         }
     }
     exchange.wait_ms = longest_wait(&exchange);
-    FlaskRedisStatus status = send_all(&exchange);
-    return status == FLASK_REDIS_OK ? receive_all(&exchange) : status;
+    status = send_all(&exchange);
+    if (status == FLASK_REDIS_OK) {
+        status = receive_all(&exchange);
+        fr_wire_trim(&link->wire);
+    }
+    return status;
 }
 
 /* --- one direction at a time ------------------------------------------------------------------ */
@@ -445,9 +486,10 @@ FlaskRedisStatus fr_link_send(struct fr_link *link, const FlaskRedisCommand *com
 {
     struct exchange exchange = {.link = link, .commands = command, .count = 0};
     clear(&link->out);
-    if (link->fd < 0) {
-        return flask_redis_fail(FLASK_REDIS_CONNECTION, false,
-                                "the connection belongs to the parent process");
+    FlaskRedisStatus status = check_owner(link);
+    if (status != FLASK_REDIS_OK ||
+        (status = consider_sharing(link, command, 1)) != FLASK_REDIS_OK) {
+        return status;
     }
     if (!encode(&link->out, command)) {
         return fr_fail_memory();
@@ -456,7 +498,7 @@ FlaskRedisStatus fr_link_send(struct fr_link *link, const FlaskRedisCommand *com
     return send_all(&exchange);
 }
 
-FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisReply **reply)
+static FlaskRedisStatus receive(struct fr_link *link, int timeout_ms, redisReply **reply)
 {
     struct exchange exchange = {.link = link, .wait_ms = timeout_ms};
     for (;;) {
@@ -464,17 +506,43 @@ FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisRepl
         if (status != FLASK_REDIS_OK || *reply != NULL) {
             return status;
         }
-        if (link->fd < 0) {
-            return flask_redis_fail(FLASK_REDIS_CONNECTION, false,
-                                    "the connection belongs to the parent process");
+        if ((status = check_owner(link)) != FLASK_REDIS_OK) {
+            return status;
         }
-        struct pollfd ready = {link->fd, POLLIN, 0};
-        int got = poll(&ready, 1, time_left(&exchange));
-        if (got > 0 && read_some(link, MSG_DONTWAIT) == GOT_END) {
+        int got = fr_wire_wait(&link->wire, false, time_left(&exchange));
+        if (got > 0 && read_some(link, 0) == GOT_END) {
             return lost(&exchange, "receiving", errno);
         }
         if (got <= 0 && is_over(&exchange)) {
             return FLASK_REDIS_OK;
         }
     }
+}
+
+/* Have the descriptor tell of what comes from now on; what is there by now is in the buffer. */
+static void arm(struct fr_link *link)
+{
+    while (!fr_wire_arm(&link->wire) && read_some(link, 0) == GOT_BYTES) {
+    }
+}
+
+FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisReply **reply)
+{
+    FlaskRedisStatus status = receive(link, timeout_ms, reply);
+    if (status == FLASK_REDIS_OK && link->is_polled) {
+        arm(link);
+        if (*reply == NULL) {
+            status = take_reply(link, reply);
+        }
+    }
+    return status;
+}
+
+int fr_link_fileno(struct fr_link *link)
+{
+    if (link->wire.fd >= 0) {
+        link->is_polled = true;
+        arm(link);
+    }
+    return link->wire.fd;
 }

@@ -1,4 +1,4 @@
-/* A connection: a socket, the bytes on their way in both directions, and the timeouts. It knows
+/* A connection: a wire, the bytes on their way in both directions, and the timeouts. It knows
  * RESP but neither URLs nor what a handshake is. One thread uses it at a time. After any failure it
  * is of no use any more. */
 #ifndef FR_CLIENT_LINK_H
@@ -10,6 +10,7 @@
 #include "flaskredis/provider.h"
 
 struct fr_link;
+struct fr_sharing;
 
 /* Take over a connected descriptor (also on failure). timeout_ms: the longest
  * wait for an answer, -1 for ever. */
@@ -41,7 +42,11 @@ FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisRepl
 /* Whether the other side has closed, or said something nobody asked for. */
 bool fr_link_is_stale(const struct fr_link *link);
 
-/* The descriptor, -1 when it is the parent's. */
-int fr_link_fileno(const struct fr_link *link);
+/* The descriptor, -1 when it is the parent's. It is readable when there is something to receive. */
+int fr_link_fileno(struct fr_link *link);
+
+/* Go over to shared memory when so many exchanges have been made, and count what becomes of it.
+ * sharing must outlive the link. */
+void fr_link_share(struct fr_link *link, struct fr_sharing *sharing);
 
 #endif

@@ -9,9 +9,11 @@
 
 #include "client/error.h"
 #include "client/provider_parts.h"
+#include "client/sharing.h"
 
 struct daemon_target {
     struct fr_target target;
+    struct fr_sharing sharing;
     bool is_prefix; /* the daemon's own socket of a prefix, or its main socket */
 };
 
@@ -88,7 +90,10 @@ static FlaskRedisStatus from_url(void *context, const char *url, const FlaskRedi
     if (daemon == NULL) {
         return fr_fail_memory();
     }
-    FlaskRedisStatus status = find_target(url, options, daemon);
+    FlaskRedisStatus status = fr_sharing_init(&daemon->sharing, options->transport);
+    if (status == FLASK_REDIS_OK) {
+        status = find_target(url, options, daemon);
+    }
     if (status != FLASK_REDIS_OK) {
         free(daemon);
         return status;
@@ -110,7 +115,7 @@ static FlaskRedisStatus not_there(const struct daemon_target *daemon, int reason
 
 static FlaskRedisStatus open_session(void *instance, void **session)
 {
-    const struct daemon_target *daemon = instance;
+    struct daemon_target *daemon = instance;
     const struct fr_target *target = &daemon->target;
     struct fr_link *link = NULL;
 
@@ -122,6 +127,9 @@ static FlaskRedisStatus open_session(void *instance, void **session)
     }
     if (status == FLASK_REDIS_OK) {
         status = fr_handshake(link, target);
+    }
+    if (status == FLASK_REDIS_OK) {
+        fr_link_share(link, &daemon->sharing);
     }
     *session = link;
     return status;

@@ -85,7 +85,9 @@ struct fr_page {
     uint32_t version;
 
     _Alignas(FR_LINE) _Atomic uint32_t sleeps; /* 1: the worker is about to sleep, or does */
-    _Atomic uint32_t spin_ns; /* so long it may be worth not to sleep for a reply */
+    /* what a client does before it sleeps, which the daemon knows to be worth it at the time */
+    _Atomic uint32_t spin_ns; /* look for its reply for so long */
+    _Atomic uint32_t yields;  /* let others run so often, and look after each */
 };
 
 _Static_assert(sizeof(struct fr_channel_head) <= FR_CHANNEL_HEAD_LEN, "the head has its page");
@@ -99,6 +101,7 @@ _Static_assert(offsetof(struct fr_channel_head, asks) == 272, "layout of version
 _Static_assert(offsetof(struct fr_channel_head, waits) == 384, "layout of version 1");
 _Static_assert(offsetof(struct fr_page, sleeps) == 128, "layout of version 1");
 _Static_assert(offsetof(struct fr_page, spin_ns) == 132, "layout of version 1");
+_Static_assert(offsetof(struct fr_page, yields) == 136, "layout of version 1");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
                "locks would not work between processes");
 

@@ -2,6 +2,7 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,6 +116,22 @@ void loop_run_tasks(struct loop *loop)
     }
 }
 
+static bool look(struct loop *loop)
+{
+    return loop->poller != NULL && loop->poller->look(loop->poller);
+}
+
+/* Run the callbacks of what has happened, waiting for it when there is nothing else to do. */
+static void run_events(struct loop *loop, bool may_wait)
+{
+    struct loop_poller *poller = may_wait ? loop->poller : NULL;
+    bool waits = may_wait && (poller == NULL || poller->prepare(poller));
+    event_base_loop(loop->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK));
+    if (poller != NULL) {
+        poller->resume(poller);
+    }
+}
+
 /* ---------------------------------------------------------------------------------------- spinning
  *
  * A client that waits for each reply before it goes on is woken twice for a command, by us and for
@@ -160,7 +177,10 @@ static void spin(struct loop *loop)
     int64_t end = now_ns() + SPIN_NS;
     while (!has_tasks(loop) && !loop->is_stopped) {
         loop->turn_us = 0;
-        event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        run_events(loop, false);
+        if (!look(loop) && !has_tasks(loop)) {
+            sched_yield(); /* to the server, if it has no other core */
+        }
         if (now_ns() > end) {
             spinning->penalty = spinning->penalty < SPIN_PENALTY_MOST ? spinning->penalty * 2 + 1
                                                                       : SPIN_PENALTY_MOST;
@@ -173,9 +193,11 @@ static void spin(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+    bool had_work = false;
     while (!loop->is_stopped) {
         loop->turn_us = 0;
-        event_base_loop(loop->base, EVLOOP_ONCE | (has_tasks(loop) ? EVLOOP_NONBLOCK : 0));
+        run_events(loop, !had_work && !has_tasks(loop));
+        had_work = look(loop);
         loop_run_tasks(loop);
         if (should_spin(&loop->spinning)) {
             spin(loop);

@@ -60,6 +60,16 @@ struct spinning {
     unsigned left_out;   /* of them, still to come */
 };
 
+/* Who may have work that the kernel does not tell of: it must be looked for. */
+struct loop_poller {
+    /* Look, and do it. Returns whether there was some. */
+    bool (*look)(struct loop_poller *poller);
+    /* The loop is about to sleep: have it woken from now on. False: it must not, there is work. */
+    bool (*prepare)(struct loop_poller *poller);
+    /* It is awake. */
+    void (*resume)(struct loop_poller *poller);
+};
+
 struct loop {
     struct event_base *base;
     struct evdns_base *dns;
@@ -67,6 +77,7 @@ struct loop {
     struct loop_task marker; /* stands behind what is due in the phase that runs */
     struct event soon;       /* due when there are tasks of LOOP_SOON */
     bool is_stopped;
+    struct loop_poller *poller; /* NULL: none */
     struct spinning spinning;
     uint64_t turn_us; /* the clock, as this turn has read it; 0: it has not */
     char *scratch;    /* LOOP_SCRATCH_CAP bytes, for the current callback alone */

@@ -135,7 +135,9 @@ static struct settings *load(const struct service *service)
 static void raise_descriptor_limit(const struct daemon_settings *settings)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)settings->clients_max + SPARE_DESCRIPTORS;
+    int64_t rings = settings->rings_max; /* each of them an eventfd beside its socket */
+    rings = rings < settings->clients_max ? rings : settings->clients_max;
+    rlim_t wanted = (rlim_t)(settings->clients_max + rings) + SPARE_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
         return;
     }
@@ -286,6 +288,7 @@ static void make_house(struct service *service, const struct daemon_settings *se
     service->house.mailboxes =
         memory_zeroed((size_t)service->worker_count * sizeof *service->house.mailboxes);
     atomic_store(&service->house.next_id, UINT64_C(1) << 32);
+    ring_limits_init(&service->house.rings);
 }
 
 static bool make_workers(struct service *service)
@@ -427,6 +430,7 @@ static void free_service(struct service *service)
     if (end_fd >= 0) {
         close(end_fd);
     }
+    ring_limits_finish(&service->house.rings);
     free(service->workers);
     free(service->house.mailboxes);
     libevent_global_shutdown();

@@ -2,6 +2,7 @@
  * (server.c, networking.c, 7.0). See own_commands.h. */
 #include "daemon/own_commands.h"
 
+#include "daemon/attach.h"
 #include "daemon/router.h"
 
 struct own_command {
@@ -15,6 +16,8 @@ struct own_command {
 static enum routed on_help(struct session *session, const struct call *call);
 
 static const struct own_command commands[] = {
+    {"attach", "<version> <request ring bytes> <reply ring bytes>", 5, attach_run,
+     "Pass requests and replies through shared memory from now on."},
     {"help", "", 2, on_help, "Print this help."},
     {"pool", "<url>", 3, own_command_pool, "Speak with the server of this URL from now on."},
 };

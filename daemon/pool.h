@@ -21,6 +21,7 @@
 #include "daemon/audience.h"
 #include "daemon/identity.h"
 #include "daemon/quota.h"
+#include "daemon/ring_limits.h"
 #include "daemon/settings.h"
 #include "daemon/upstream.h"
 #include "daemon/vocabulary.h"
@@ -39,6 +40,7 @@ struct house {
     _Atomic int64_t clients_max;
     _Atomic int64_t memory_used; /* bytes waiting for clients that read slowly */
     _Atomic int64_t memory_max;
+    struct ring_limits rings;
     _Atomic uint64_t next_id;  /* of client connections; from 2^32 up, never used again */
     struct mailbox *mailboxes; /* one for each worker */
     struct mailbox *main;      /* of the main thread */
@@ -64,6 +66,7 @@ struct prefix {
     _Atomic unsigned holds;  /* enum prefix_hold; changed by the main thread */
     _Atomic uint64_t paused_since_ms;
     struct quota quotas[QUOTA_KINDS];
+    struct quota rings; /* clients that use shared memory */
     struct audience audience;
 };
 

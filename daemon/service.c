@@ -108,6 +108,9 @@ static void use_daemon_settings(struct service *service, const struct daemon_set
     log_set_level(settings->log_level);
     atomic_store(&service->house.clients_max, settings->clients_max);
     atomic_store(&service->house.memory_max, settings->memory_max);
+    atomic_store(&service->house.rings.most, settings->rings_max);
+    atomic_store(&service->house.rings.user_most, settings->rings_user_max);
+    atomic_store(&service->house.rings.size_most, settings->ring_size_max);
 }
 
 static void close_later(void *arg, int fd)

@@ -16,6 +16,7 @@
 
 #include <event2/buffer.h>
 
+#include "daemon/attach.h"
 #include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
@@ -227,6 +228,7 @@ void session_close(struct session *session, const char *reason)
     log_debug("client %" PRIu64 " %s: closed: %s", session->id, pool->context.settings->name,
               reason);
     transport_close(&session->transport);
+    attach_end(session);
     TAILQ_REMOVE(&pool->sessions, session, link);
     atomic_fetch_sub(&pool->prefix->house->clients, 1);
     stats_count(&pool->context.stats, clients_closed);

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "common/command.h"
 #include "common/resp.h"
@@ -105,6 +106,8 @@ struct session {
     uint64_t created_ms;
     uint64_t last_input_ms;
     uint64_t last_output_ms; /* when the client last took something */
+    uid_t uid;               /* whose process the client is; once it has a ring */
+    bool has_ring;           /* it counts among those with shared memory */
 
     /* what a server would know of the connection */
     int64_t db;

@@ -1,4 +1,4 @@
-/* A connected socket as a stream of bytes. See transport.h. */
+/* A connected socket, or a channel, as a stream of bytes. See transport.h. */
 #include "daemon/transport.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include <event2/buffer.h>
 
+#include "daemon/channel.h"
 #include "daemon/container.h"
 
 /* Pieces handed to the kernel in one call. */
@@ -39,6 +40,7 @@ void transport_open(struct transport *transport, struct loop *loop, int fd,
     transport->is_bulky = false;
     transport->looks = 0;
     transport->peeked = 0;
+    transport->channel = NULL;
     transport->loop = loop;
     loop_task_init(&transport->taking, LOOP_SOON, on_soon);
     event_assign(&transport->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, arg);
@@ -66,6 +68,18 @@ void transport_make_lazy(struct transport *transport)
     event_assign(write_event, event_get_base(write_event), transport->fd,
                  EV_WRITE | EV_ET | EV_PERSIST, event_get_callback(write_event),
                  event_get_callback_arg(write_event));
+}
+
+void transport_attach(struct transport *transport, struct channel *channel)
+{
+    bool is_reading = transport->is_reading;
+    transport_consume(transport);
+    transport_want_read(transport, false);
+    transport_want_write(transport, false);
+    transport->is_lazy = false;
+    transport->channel = channel;
+    channel_open(channel, transport);
+    transport_want_read(transport, is_reading);
 }
 
 void transport_consume(struct transport *transport)
@@ -115,6 +129,10 @@ void transport_close(struct transport *transport)
         loop_cancel(transport->loop, &transport->taking);
         transport_want_read(transport, false);
         transport_want_write(transport, false);
+        if (transport->channel != NULL) {
+            channel_destroy(transport->channel);
+            transport->channel = NULL;
+        }
         close(transport->fd);
         transport->fd = -1;
     }
@@ -139,14 +157,20 @@ static void want(struct event *event, bool *is_armed, bool is_wanted)
 
 void transport_want_read(struct transport *transport, bool is_wanted)
 {
-    if (transport->fd >= 0) {
+    if (transport->channel != NULL) {
+        transport->is_reading = is_wanted;
+        channel_want(transport->channel);
+    } else if (transport->fd >= 0) {
         want(&transport->read_event, &transport->is_reading, is_wanted);
     }
 }
 
 void transport_want_write(struct transport *transport, bool is_wanted)
 {
-    if (transport->fd >= 0) {
+    if (transport->channel != NULL) {
+        transport->is_writing = is_wanted;
+        channel_want(transport->channel);
+    } else if (transport->fd >= 0) {
         want(&transport->write_event, &transport->is_writing, is_wanted);
     }
 }
@@ -160,6 +184,9 @@ static enum transport_outcome failure(void)
 enum transport_outcome transport_read(struct transport *transport, void *to, size_t cap,
                                       size_t *count)
 {
+    if (transport->channel != NULL) {
+        return channel_read(transport->channel, to, cap, count);
+    }
     /* what was looked at must be taken first: taking begins with the oldest bytes */
     bool is_look = transport->is_lazy && !(transport->is_bulky && transport->peeked == 0);
     ssize_t got = recv(transport->fd, to, cap, is_look ? MSG_PEEK : 0);
@@ -178,7 +205,7 @@ enum transport_outcome transport_read(struct transport *transport, void *to, siz
 
 /* Describe the bytes of from behind skip, at most most of them, in pieces; returns how many pieces.
  */
-static int gather(struct evbuffer *from, size_t skip, size_t most, struct evbuffer_iovec *pieces)
+static int gather(struct evbuffer *from, size_t skip, size_t most, struct iovec *pieces)
 {
     struct evbuffer_ptr start;
     evbuffer_ptr_set(from, &start, skip, EVBUFFER_PTR_SET);
@@ -197,12 +224,15 @@ static int gather(struct evbuffer *from, size_t skip, size_t most, struct evbuff
 enum transport_outcome transport_write(struct transport *transport, struct evbuffer *from,
                                        size_t skip, size_t most, size_t *count)
 {
-    struct evbuffer_iovec pieces[PIECES_MAX];
-    struct msghdr message = {.msg_iov = (struct iovec *)pieces};
+    struct iovec pieces[PIECES_MAX]; /* the same type as libevent's */
+    struct msghdr message = {.msg_iov = pieces};
     message.msg_iovlen = (size_t)gather(from, skip, most, pieces);
     *count = 0;
     if (message.msg_iovlen == 0) {
         return TRANSPORT_OK;
+    }
+    if (transport->channel != NULL) {
+        return channel_write(transport->channel, pieces, message.msg_iovlen, count);
     }
     ssize_t written = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
     if (written < 0) {

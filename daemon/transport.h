@@ -1,5 +1,8 @@
 /* Bytes in, bytes out: a connected stream and its two events. Knows nothing of RESP.
  *
+ * The stream is a socket, or a channel of shared memory (channel.h), beside which the socket stays
+ * open as sign of life. Whoever uses a transport need not know which.
+ *
  * The read event stands while its owner wants to read; the write event only while the kernel takes
  * no more, because arming it costs a system call.
  *
@@ -25,6 +28,7 @@
 
 #include "daemon/loop.h"
 
+struct channel;
 struct evbuffer;
 
 enum transport_outcome {
@@ -39,9 +43,10 @@ struct transport {
     bool is_reading;
     bool is_writing;
     bool is_lazy;
-    bool is_bulky;  /* the last read brought more than is left in the kernel */
-    unsigned looks; /* since bytes were taken */
-    size_t peeked;  /* bytes looked at and not taken yet */
+    bool is_bulky;           /* the last read brought more than is left in the kernel */
+    unsigned looks;          /* since bytes were taken */
+    size_t peeked;           /* bytes looked at and not taken yet */
+    struct channel *channel; /* NULL: the stream is the socket */
     struct loop *loop;
     struct loop_task taking;
     struct event read_event;
@@ -54,6 +59,10 @@ void transport_open(struct transport *transport, struct loop *loop, int fd,
 
 /* Make a transport just opened on a Unix socket lazy. Nothing happens on another one. */
 void transport_make_lazy(struct transport *transport);
+
+/* Have the bytes of an open transport pass through the channel from now on, and take the channel.
+ * What comes over the socket then is an error, and its end the stream's. */
+void transport_attach(struct transport *transport, struct channel *channel);
 
 /* Take what has been looked at out of the kernel. */
 void transport_consume(struct transport *transport);

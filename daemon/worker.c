@@ -378,6 +378,10 @@ bool worker_init(struct worker *worker, int number, struct house *house)
         loop_finish(&worker->loop);
         return false;
     }
+    channels_init(&worker->channels, &worker->loop);
+    if (worker->channels.page == NULL) {
+        log_notice("worker %d: no shared memory for clients: %s", number, strerror(errno));
+    }
     event_assign(&worker->pause, worker->loop.base, -1, 0, on_pause_over, worker);
     event_assign(&worker->drain_check, worker->loop.base, -1, EV_PERSIST, on_drain_check, worker);
     mailbox_open(worker->mailbox, worker->loop.base);
@@ -422,6 +426,7 @@ void worker_finish(struct worker *worker)
         pool_destroy(&worker->table, pool);
     }
     loop_run_tasks(&worker->loop);
+    channels_finish(&worker->channels);
     loop_finish(&worker->loop);
     mailbox_finish(worker->mailbox);
 }

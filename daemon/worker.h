@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/channel.h"
 #include "daemon/layout.h"
 #include "daemon/loop.h"
 #include "daemon/mailbox.h"
@@ -18,6 +19,7 @@ struct worker {
     int number;
     pthread_t thread;
     struct loop loop;
+    struct channels channels;
     struct mailbox *mailbox;
     uint64_t layouts;               /* taken so far */
     struct pool_table table;        /* a pool for each prefix, and those that are being left */

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <flaskredis/app.h>
 #include <flaskredis/status.h>
@@ -38,9 +39,10 @@ extern "C" {
 
 typedef struct FlaskRedisProvider FlaskRedisProvider;
 
-/* How a handle reaches the daemon. */
+/* How a handle reaches the daemon. The environment's FLASKREDIS_TRANSPORT wins: auto, auto:COUNT,
+ * socket or shared. What cannot be had of shared memory goes over the socket all the same. */
 typedef enum FlaskRedisTransport {
-    FLASK_REDIS_TRANSPORT_AUTO = 0, /* the best that both sides have */
+    FLASK_REDIS_TRANSPORT_AUTO = 0, /* shared memory once a connection had 100 (COUNT) exchanges */
     FLASK_REDIS_TRANSPORT_SOCKET,   /* the socket only */
     FLASK_REDIS_TRANSPORT_SHARED    /* shared memory from the first command on */
 } FlaskRedisTransport;
@@ -103,6 +105,16 @@ const FlaskRedisProvider *flask_redis_direct_provider(void);
  * with mock://, any other URL or none, the handle has an engine of its own. Of other URLs the
  * database counts, and of all of them neither user nor password. Static. */
 const FlaskRedisProvider *flask_redis_mock_provider(void);
+
+/* What became of the connections of this process that asked for shared memory. */
+typedef struct FlaskRedisTransportCounts {
+    uint64_t shared;  /* they have it */
+    uint64_t refused; /* they stayed on the socket */
+    uint64_t lost;    /* they broke, and others took their place */
+} FlaskRedisTransportCounts;
+
+/* Count the connections that asked for shared memory so far. Any thread may ask at any time. */
+void flask_redis_transport_counts(FlaskRedisTransportCounts *counts);
 
 /* Say which version of the library is running, as "0.1.0". It may be another than
  * FLASKREDIS_VERSION, the one the program was compiled with. The text is static. */

@@ -67,6 +67,11 @@ FlaskRedis *fixture_handle(struct fixture *fixture, const FlaskRedisOptions *opt
     case FIXTURE_MOCK:
         return fixture_keep(
             flask_redis_from_custom_provider(flask_redis_mock_provider(), fixture->app, options));
+    case FIXTURE_RINGS: {
+        FlaskRedisOptions shared = options != NULL ? *options : (FlaskRedisOptions){0};
+        shared.transport = FLASK_REDIS_TRANSPORT_SHARED;
+        return fixture_keep(flask_redis_new(fixture->app, &shared));
+    }
     case FIXTURE_DAEMON:
     case FIXTURE_URL:
         break;
@@ -78,7 +83,7 @@ struct fixture *fixture_open_with(const FlaskRedisOptions *options)
 {
     struct fixture *fixture = case_alloc(sizeof(*fixture));
     fixture->server = fixture_kind == FIXTURE_MOCK ? NULL : server_start(NULL);
-    if (fixture_kind == FIXTURE_DAEMON) {
+    if (fixture_kind == FIXTURE_DAEMON || fixture_kind == FIXTURE_RINGS) {
         fixture->pooler = daemon_start_redis(server_url(fixture->server), "");
     }
     if (fixture_kind == FIXTURE_URL) {

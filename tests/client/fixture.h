@@ -15,7 +15,8 @@
 
 enum fixture_kind {
     FIXTURE_DAEMON,
-    FIXTURE_URL, /* the daemon, for a URL of the application's own */
+    FIXTURE_URL,   /* the daemon, for a URL of the application's own */
+    FIXTURE_RINGS, /* the daemon, over shared memory */
     FIXTURE_DIRECT,
     FIXTURE_CUSTOM, /* one of the tests' own, hiredis_provider.c */
     FIXTURE_MOCK

@@ -1,4 +1,4 @@
 /* Publish/subscribe through the daemon. */
 #include "tests/client/fixture.h"
 
-SUITE_ON("pubsub", FIXTURE_DAEMON, pubsub_cases)
+SUITE_ON("pubsub daemon", FIXTURE_DAEMON, pubsub_cases)
