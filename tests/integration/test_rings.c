@@ -1,0 +1,421 @@
+/* Shared memory as the daemon has it: asking for it, what passes, who is trusted with what, and
+ * that nothing stays behind. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/process.h"
+#include "tests/support/rings.h"
+#include "tests/support/server.h"
+
+enum {
+    CAP = FR_RING_CAP_MIN,
+    LARGE = 300 * 1024,
+    SCRIBBLERS = 40,
+    CYCLES = 500,
+    IDLE = 300,
+    ROUNDS = 3000,
+    VALUE_LEN = 2000,
+    QUIET_MS = 100,
+    KIB = 1024
+};
+
+static struct server *server;
+static struct daemon *pooler;
+
+static void start(const char *settings)
+{
+    allow_many_descriptors();
+    server = server_start(NULL);
+    pooler = daemon_start_redis(server_url(server), settings);
+}
+
+static void start_with(const char *daemon_settings)
+{
+    char *config = case_alloc(512);
+    snprintf(config, 512, "[flaskredisd]\n%s\n[REDIS]\nurl = {url}\n", daemon_settings);
+    allow_many_descriptors();
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), config);
+}
+
+static void expect_refused(struct rings *rings, const char *part)
+{
+    EXPECT(rings == NULL);
+    EXPECT_HAS(rings_refusal(), part);
+}
+
+/* The daemon serves others, over both transports. */
+static void expect_served(void)
+{
+    struct rings *other = rings_attach(pooler, CAP);
+    EXPECT_RINGS(other, "SET served yes", "+OK\r\n");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "GET served", "$3\r\nyes\r\n");
+    client_close(client);
+    rings_close(other);
+}
+
+/* ----------------------------------------------------------------------------------------- asking
+ */
+
+static void commands_pass(void)
+{
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    EXPECT_RINGS(rings, "PING", "+PONG\r\n");
+    EXPECT_RINGS(rings, "SET k v", "+OK\r\n");
+    EXPECT_RINGS(rings, "CLIENT SETNAME shared", "+OK\r\n");
+    EXPECT_RINGS(rings, "CLIENT GETNAME", "$6\r\nshared\r\n");
+    EXPECT_RINGS(rings, "WATCH k", "+OK\r\n");
+    EXPECT_RINGS(rings, "MULTI", "+OK\r\n");
+    EXPECT_RINGS(rings, "INCR n", "+QUEUED\r\n");
+    EXPECT_RINGS(rings, "EXEC", "*1\r\n:1\r\n");
+    EXPECT_RINGS(rings, "BLPOP empty 0.01", "*-1\r\n");
+    EXPECT_RINGS(rings, "SUBSCRIBE c", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    EXPECT_NUMBER(server_calls(server, "flaskredis"), 0);
+}
+
+static void sizes_are_agreed_on(void)
+{
+    start_with("ring_size_max = 64kb");
+    struct rings *rings = rings_try_attach(pooler, 5000, 1000000);
+    EXPECT(rings != NULL);
+    EXPECT_NUMBER(rings->end.requests.cap, 8192);
+    EXPECT_NUMBER(rings->end.replies.cap, 64 * KIB);
+    EXPECT_RINGS(rings, "PING", "+PONG\r\n");
+}
+
+static void what_is_wrong_leaves_the_socket(void)
+{
+    static const char pipelined[] = "*5\r\n$10\r\nFLASKREDIS\r\n$6\r\nATTACH\r\n$1\r\n1\r\n"
+                                    "$1\r\n1\r\n$1\r\n1\r\nPING\r\n";
+    start("");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL_BEGINS(client, "FLASKREDIS ATTACH 2 4096 4096", "-ERR version 1 of shared memory");
+    EXPECT_CALL_BEGINS(client, "FLASKREDIS ATTACH 1 x 4096", "-ERR value is not an integer");
+    EXPECT_CALL_BEGINS(client, "FLASKREDIS ATTACH 1 -1 4096", "-ERR value is not an integer");
+    EXPECT_CALL_BEGINS(client, "FLASKREDIS ATTACH 1 4096", "-ERR wrong number of arguments");
+    client_send_bytes(client, pipelined, sizeof(pipelined) - 1);
+    EXPECT_REPLY_BEGINS(client, "-ERR requests behind ATTACH");
+    EXPECT_REPLY(client, "+PONG\r\n");
+    EXPECT_CALL(client, "MULTI", "+OK\r\n");
+    EXPECT_CALL_BEGINS(client, "FLASKREDIS ATTACH 1 4096 4096", "-ERR");
+    EXPECT_CALL_BEGINS(client, "DISCARD", "+OK");
+    EXPECT_CALL(client, "PING", "+PONG\r\n");
+    struct rings *rings = rings_attach(pooler, CAP);
+    rings_send(rings, "FLASKREDIS ATTACH 1 4096 4096");
+    EXPECT_HAS(rings_read(rings), "once");
+}
+
+static void limits_are_named(void)
+{
+    start_with("rings_max = 2");
+    struct rings *first = rings_attach(pooler, CAP);
+    rings_attach(pooler, CAP);
+    expect_refused(rings_try_attach(pooler, CAP, CAP), "-POOLDENY");
+    EXPECT_HAS(rings_refusal(), "\"rings_max\"");
+    rings_close(first);
+    client_wait_listed(daemon_client(pooler, "redis"), "id=", 3); /* the refused one, and this */
+    rings_attach(pooler, CAP);
+}
+
+static void a_user_and_a_prefix_have_limits_of_their_own(void)
+{
+    start_with("rings_user_max = 1");
+    rings_attach(pooler, CAP);
+    expect_refused(rings_try_attach(pooler, CAP, CAP), "\"rings_user_max\"");
+    pooler = daemon_start(server_url(server), "[REDIS]\nurl = {url}\nrings = 0\n");
+    expect_refused(rings_try_attach(pooler, CAP, CAP), "\"rings\"");
+}
+
+/* ----------------------------------------------------------------------------------------- streams
+ */
+
+static void values_larger_than_the_rings_pass(void)
+{
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    char *value = case_alloc(LARGE + 1);
+    char head[64];
+    memset(value, 'v', LARGE);
+    int head_len = snprintf(head, sizeof(head), "*3\r\n$3\r\nSET\r\n$1\r\nl\r\n$%d\r\n", LARGE);
+    EXPECT_NUMBER(rings_put(rings, head, (size_t)head_len), head_len);
+    int64_t deadline = now_ms() + patience_ms();
+    for (size_t sent = 0; sent < LARGE && now_ms() < deadline;) {
+        sent += rings_put(rings, value + sent, LARGE - sent);
+    }
+    rings_put(rings, "\r\n", 2);
+    const char *reply = rings_read(rings);
+    expect_bytes(__FILE__, __LINE__, "SET", reply, strlen(reply), "+OK\r\n", 5);
+    rings_send(rings, "GET l");
+    EXPECT_NUMBER(strlen(rings_read(rings)), LARGE + strlen("$307200\r\n\r\n"));
+}
+
+/* Nobody reads: requests stay in the ring, replies in the daemon are bounded, and all come later.
+ */
+static void full_rings_hold_up_their_own_client_only(void)
+{
+    static const char get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+    size_t len = sizeof(get) - 1, sent = 0;
+    char value[VALUE_LEN + 1] = "";
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    struct client *client = daemon_client(pooler, "redis");
+    memset(value, 'x', VALUE_LEN);
+    client_command(client, "SET", "k", value, NULL);
+    EXPECT_REPLY(client, "+OK\r\n");
+    int64_t quiet_ms = now_ms();
+    while (now_ms() - quiet_ms < QUIET_MS) { /* until nothing more is taken */
+        size_t part = rings_put(rings, get + sent % len, len - sent % len);
+        quiet_ms = part > 0 ? now_ms() : quiet_ms;
+        sent += part;
+    }
+    expect_served();
+    for (size_t i = 0; i < sent / len; i++) {
+        EXPECT_NUMBER(strlen(rings_read(rings)), VALUE_LEN + strlen("$2000\r\n\r\n"));
+    }
+}
+
+/* ------------------------------------------------------------------------------------------ trust
+ */
+
+static void the_memory_cannot_change_its_size_nor_the_page_be_written(void)
+{
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    EXPECT(ftruncate(rings->fds[RING_MEMORY], 0) != 0);
+    EXPECT(ftruncate(rings->fds[RING_MEMORY], 1 << 20) != 0);
+    EXPECT(fcntl(rings->fds[RING_MEMORY], F_ADD_SEALS, F_SEAL_WRITE) != 0);
+    EXPECT(mmap(NULL, FR_PAGE_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, rings->fds[RING_PAGE], 0) ==
+           MAP_FAILED);
+    EXPECT(write(rings->fds[RING_PAGE], "x", 1) != 1);
+    EXPECT(ftruncate(rings->fds[RING_PAGE], 0) != 0);
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", rings->fds[RING_PAGE]);
+    int again = open(path, O_RDWR | O_CLOEXEC);
+    EXPECT(again < 0 ||
+           mmap(NULL, FR_PAGE_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0) == MAP_FAILED);
+    if (again >= 0) {
+        close(again);
+    }
+    EXPECT_RINGS(rings, "PING", "+PONG\r\n");
+}
+
+static void positions_that_cannot_be_end_the_session(void)
+{
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    EXPECT_RINGS(rings, "PING", "+PONG\r\n");
+    atomic_store(&rings->end.head->request_span, (uint64_t)CAP << 32 | 3 * CAP);
+    rings_kick(rings);
+    EXPECT(rings_end(rings));
+    rings = rings_attach(pooler, CAP);
+    atomic_store(&rings->end.head->reply_head, 77);
+    rings_send(rings, "PING");
+    EXPECT(rings_end(rings));
+    expect_served();
+}
+
+/* Random words everywhere in the mapping, again and again, with requests in between. */
+static void scribblers_harm_nobody_else(void)
+{
+    start("");
+    struct rings *good = rings_attach(pooler, CAP);
+    uint32_t seed = 1;
+    for (int i = 0; i < SCRIBBLERS; i++) {
+        struct rings *bad = rings_attach(pooler, CAP);
+        uint32_t *words = bad->mapping;
+        rings_send(bad, "SET scribbled yes");
+        for (int round = 0; round < ROUNDS; round++) {
+            seed = seed * 1664525u + 1013904223u;
+            words[(seed >> 8) % (i % 2 == 0 ? 128 : bad->len / sizeof(*words))] = seed;
+        }
+        rings_kick(bad);
+        EXPECT_RINGS(good, "ECHO fine", "$4\r\nfine\r\n");
+        rings_close(bad);
+    }
+    expect_served();
+}
+
+static void bytes_on_the_socket_end_the_session(void)
+{
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    client_send(rings->socket, "PING");
+    EXPECT(rings_end(rings));
+    expect_served();
+}
+
+/* What was sent whole before the end is done; what was not is not. */
+static void requests_before_the_end_are_carried_out(void)
+{
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    rings_send(rings, "RPUSH list a");
+    rings_put(rings, "*3\r\n$5\r\nRPUSH\r\n$4\r\nlist\r\n$1\r\nb", 33);
+    rings_close(rings);
+    struct client *client = daemon_client(pooler, "redis");
+    client_wait_listed(client, "id=", 1);
+    EXPECT_CALL(client, "LRANGE list 0 -1", "*1\r\n$1\r\na\r\n");
+}
+
+static void a_blocked_client_that_goes_is_given_up(void)
+{
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    rings_send(rings, "BLPOP empty 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    rings_close(rings);
+    EXPECT_INFO(server, "blocked_clients", 0);
+}
+
+/* A child that asks again and again. */
+static pid_t busy_child(void)
+{
+    struct rings *rings = rings_attach(pooler, CAP);
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        for (;;) {
+            rings_send(rings, "INCR count");
+            rings_read(rings);
+        }
+    }
+    rings_close(rings);
+    return child;
+}
+
+static bool has_counted(void *client)
+{
+    return atoi(client_call(client, "STRLEN count")->data + 1) > 2;
+}
+
+static void a_stopped_client_and_a_killed_one_hold_up_nobody(void)
+{
+    start("");
+    pid_t child = busy_child();
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT(wait_until(has_counted, client, patience_ms()));
+    kill(child, SIGSTOP);
+    expect_served();
+    kill(child, SIGCONT);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    client_wait_listed(client, "id=", 1);
+    expect_served();
+}
+
+/* ----------------------------------------------------------------------------------- what is left
+ */
+
+static int descriptors(void)
+{
+    char path[64];
+    int count = 0;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pooler->process.pid);
+    DIR *directory = opendir(path);
+    while (directory != NULL && readdir(directory) != NULL) {
+        count++;
+    }
+    closedir(directory);
+    return count;
+}
+
+static void come_and_go(struct client *observer, int times)
+{
+    for (int i = 0; i < times; i++) {
+        struct rings *rings = rings_attach(pooler, CAP);
+        EXPECT_RINGS(rings, "PING", "+PONG\r\n");
+        rings_close(rings);
+    }
+    client_wait_listed(observer, "id=", 1);
+}
+
+static void nothing_grows_with_those_who_come_and_go(void)
+{
+    const char *wish = getenv("RINGS_CYCLES");
+    int cycles = wish != NULL ? atoi(wish) : CYCLES;
+    start("");
+    struct client *observer = daemon_client(pooler, "redis");
+    come_and_go(observer, 100);
+    int fds = descriptors();
+    int64_t memory = process_memory(&pooler->process);
+    come_and_go(observer, cycles);
+    EXPECT_BETWEEN(descriptors(), fds - 2, fds + 2);
+    EXPECT_BETWEEN(process_memory(&pooler->process), 0, memory + 512 * KIB);
+}
+
+/* Ticks of processor time, from /proc/PID/stat. */
+static long ticks(void)
+{
+    char path[64];
+    unsigned long user = 0, system = 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pooler->process.pid);
+    const char *behind_name = strrchr(file_text(path), ')');
+    EXPECT(behind_name != NULL);
+    sscanf(behind_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+    return (long)(user + system);
+}
+
+static int64_t shared_memory(void)
+{
+    const char *at = strstr(file_text("/proc/meminfo"), "Shmem:");
+    return at == NULL ? 0 : strtoll(at + 6, NULL, 10) * KIB;
+}
+
+static bool never(void *unused)
+{
+    (void)unused;
+    return false;
+}
+
+static void idle_clients_cost_nothing(void)
+{
+    struct rings *clients[IDLE];
+    start("");
+    int64_t before = shared_memory();
+    for (int i = 0; i < IDLE; i++) {
+        clients[i] = rings_attach(pooler, 64 * KIB);
+        for (int round = 0; round < 20; round++) {
+            EXPECT_RINGS(clients[i], "GET k", "$-1\r\n");
+        }
+    }
+    int64_t each = (shared_memory() - before) / IDLE;
+    EXPECT_BETWEEN(each, INT64_MIN, 16 * KIB + 4 * KIB); /* others share the machine */
+    long at_first = ticks();
+    wait_until(never, NULL, 1500);
+    EXPECT_BETWEEN(ticks() - at_first, 0, 2);
+    EXPECT_RINGS(clients[0], "PING", "+PONG\r\n");
+}
+
+static const struct test_case cases[] = {
+    {"commands of all kinds pass", commands_pass},
+    {"sizes of rings are agreed on", sizes_are_agreed_on},
+    {"what is wrong with ATTACH leaves the client on its socket", what_is_wrong_leaves_the_socket},
+    {"limits are named, and given back", limits_are_named},
+    {"a user and a prefix have limits of their own", a_user_and_a_prefix_have_limits_of_their_own},
+    {"values larger than the rings pass", values_larger_than_the_rings_pass},
+    {"full rings hold up their own client only", full_rings_hold_up_their_own_client_only},
+    {"the memory cannot change its size, nor the page be written by clients",
+     the_memory_cannot_change_its_size_nor_the_page_be_written},
+    {"positions that cannot be end the session", positions_that_cannot_be_end_the_session},
+    {"who scribbles over his memory harms nobody else", scribblers_harm_nobody_else},
+    {"bytes on the socket end the session", bytes_on_the_socket_end_the_session},
+    {"requests before the end are carried out, half ones not",
+     requests_before_the_end_are_carried_out},
+    {"a blocked client that goes is given up", a_blocked_client_that_goes_is_given_up},
+    {"a stopped client and a killed one hold up nobody",
+     a_stopped_client_and_a_killed_one_hold_up_nobody},
+    {"nothing grows with those who come and go", nothing_grows_with_those_who_come_and_go},
+    {"idle clients cost nothing", idle_clients_cost_nothing},
+};
+
+SUITE_MAIN("rings", cases)
