@@ -439,7 +439,7 @@ static FlaskRedisStatus consider_sharing(struct fr_link *link, const FlaskRedisC
     }
     link->is_queueing = leave_queueing(was_queueing, commands, count);
     link->until_sharing -= link->until_sharing > 0;
-    bool is_quiet = !was_queueing && link->in.len == 0;
+    bool is_quiet = !was_queueing && link->frame_at == link->in.len;
     return link->until_sharing == 0 && is_quiet ? go_over(link) : FLASK_REDIS_OK;
 }
 
