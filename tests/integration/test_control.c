@@ -345,7 +345,7 @@ static void a_setting_can_be_set_until_the_next_reload(void)
         EXPECT_CALL(order, "SET redis leases 6", "+OK\r\n");
         EXPECT_CALL(order, "SET clients_max 77", "+OK\r\n");
         client_call(order, "SHOW LIMITS");
-        EXPECT_REPLY_HAS(order, "clients_max\r\n$4\r\nused\r\n:0\r\n$4\r\nmost\r\n:77\r\n");
+        EXPECT_REPLY_HAS(order, "$4\r\nmost\r\n:77\r\n");
         EXPECT_REPLY_HAS(order, "leases\r\n$4\r\nused\r\n:0\r\n$4\r\nmost\r\n:6\r\n");
         EXPECT_CALL_BEGINS(order, "SET redis leases no", "-ERR the configuration is not changed");
         EXPECT_CALL_BEGINS(order, "SET workers 5", "-ERR the configuration is not changed");
