@@ -13,7 +13,7 @@ enum {
     LOSSES_MOST = 3 /* a daemon that restarts is one */
 };
 
-static atomic_ullong counts[FR_ATTACH_LOST + 1];
+static atomic_ullong outcomes[FR_ATTACH_LOST + 1];
 
 /* "auto", "auto:COUNT", "socket" or "shared". */
 static bool read_variable(const char *text, unsigned *after)
@@ -62,7 +62,7 @@ FlaskRedisStatus fr_sharing_init(struct fr_sharing *sharing, FlaskRedisTransport
 
 void fr_sharing_note(struct fr_sharing *sharing, enum fr_attached attached)
 {
-    atomic_fetch_add_explicit(&counts[attached], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&outcomes[attached], 1, memory_order_relaxed);
     unsigned losses = 0;
     if (attached == FR_ATTACH_LOST) {
         losses = atomic_fetch_add_explicit(&sharing->losses, 1, memory_order_relaxed) + 1;
@@ -76,12 +76,12 @@ void fr_sharing_note(struct fr_sharing *sharing, enum fr_attached attached)
 
 static uint64_t count_of(enum fr_attached attached)
 {
-    return atomic_load_explicit(&counts[attached], memory_order_relaxed);
+    return atomic_load_explicit(&outcomes[attached], memory_order_relaxed);
 }
 
-void flask_redis_transport_counts(FlaskRedisTransportCounts *to)
+void flask_redis_transport_counts(FlaskRedisTransportCounts *counts)
 {
-    *to = (FlaskRedisTransportCounts){
+    *counts = (FlaskRedisTransportCounts){
         .shared = count_of(FR_ATTACHED),
         .refused = count_of(FR_ATTACH_REFUSED) + count_of(FR_ATTACH_UNKNOWN),
         .lost = count_of(FR_ATTACH_LOST),

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the producer writes there */
 void fr_ring_init(struct fr_ring *ring, char *data, uint32_t cap, _Atomic uint64_t *span,
                   _Atomic uint32_t *head)
 {

@@ -85,9 +85,22 @@ static bool has_work(struct channel *channel)
            (transport->is_writing && (channel->is_gone || fr_channel_has_room(&channel->end)));
 }
 
+/* Give the memory back that large replies took, if the client has taken them. */
+static void trim(struct channel *channel)
+{
+    struct fr_ring *replies = &channel->end.replies;
+    uint32_t room = 0;
+    if (channel->is_large && replies->cap > FR_PAGE_LEN && fr_ring_room(replies, &room) &&
+        room == replies->cap) {
+        madvise(replies->data + FR_PAGE_LEN, replies->cap - FR_PAGE_LEN, MADV_REMOVE);
+        channel->is_large = false;
+    }
+}
+
 static void park(struct channel *channel)
 {
     leave_polled(channel);
+    trim(channel);
     fr_channel_ask(&channel->end, FR_ASKS_INPUT, true);
     if (has_work(channel)) { /* it came before the client could know */
         poll_it(channel);
@@ -357,6 +370,8 @@ enum transport_outcome channel_write(struct channel *channel, const struct iovec
     if (*count == 0) {
         return TRANSPORT_AGAIN;
     }
+    channel->is_large = channel->is_large || *count > FR_PAGE_LEN ||
+                        (channel->end.replies.at & (channel->end.replies.cap - 1)) > FR_PAGE_LEN;
     wake(channel, fr_channel_publish(&channel->end));
     waiting_note_replies(channel);
     return TRANSPORT_OK;

@@ -93,6 +93,7 @@ struct channel {
     int64_t asked_ns; /* when its oldest unanswered request came, if that is looked at; 0: no */
     bool is_open;
     bool is_polled;
+    bool is_large;  /* replies lie, or lay, beyond the ring's first page */
     bool has_ended; /* the socket, or the client broke the contract: nothing more comes */
     bool is_gone;   /* nobody reads replies any more */
 };
