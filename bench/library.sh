@@ -7,6 +7,7 @@
 # Environment: FLASKREDISD, BENCH_BIN as for bench/run.sh. What it starts ends with it.
 set -euo pipefail
 export LC_ALL=C
+export FLASKREDIS_TRANSPORT=${FLASKREDIS_TRANSPORT:-socket} # what hiredis has, too
 
 root=$(dirname "$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)")
 daemon=${FLASKREDISD:-$root/build/flaskredisd}

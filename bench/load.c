@@ -28,14 +28,15 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <hiredis/hiredis.h>
 
 #include "bench/batch.h"
 #include "bench/clock.h"
+#include "bench/idle.h"
 #include "bench/latency.h"
+#include "bench/library_client.h"
 #include "bench/target.h"
 
 /* For all processes to be connected; then the benchmark fails instead of hanging. */
@@ -67,6 +68,7 @@ enum format {
 
 struct options {
     struct target target;
+    bool by_library;
     const struct mode *mode;
     unsigned processes;
     unsigned connections;
@@ -91,6 +93,7 @@ struct worker {
     struct board *board;
     struct tally *tally;
     redisContext *link; /* NULL: not connected */
+    FlaskRedis *redis;  /* of --library; NULL: hiredis is the client */
     char *batch;        /* as many units as the pipeline is long */
     size_t batch_len;
 };
@@ -170,6 +173,20 @@ static bool exchange(struct worker *worker)
     return whole;
 }
 
+/* The same through libflaskredis, which has connections of its own. */
+static bool ask_library(struct worker *worker)
+{
+    bool is_right = false;
+    if (!library_get(worker->redis, &is_right)) {
+        worker->tally->errors++;
+        note_failure(worker->board, "exchange", flask_redis_last_error()->text);
+        return false;
+    }
+    worker->tally->replies += is_right;
+    worker->tally->wrong += !is_right;
+    return true;
+}
+
 /* --- one process ------------------------------------------------------------------------------ */
 
 static void run_until_deadline(struct worker *worker)
@@ -180,7 +197,8 @@ static void run_until_deadline(struct worker *worker)
     /* One look at the clock per exchange: the end of one is the beginning of the next. */
     uint64_t begin_ns = clock_ns();
     while (begin_ns < worker->board->deadline_ns) {
-        bool answered = (worker->link || open_link(worker)) && exchange(worker);
+        bool answered = worker->redis ? ask_library(worker)
+                                      : (worker->link || open_link(worker)) && exchange(worker);
         if (answered && reconnects)
             drop_link(worker);
         uint64_t end_ns = clock_ns();
@@ -195,7 +213,11 @@ static void run_until_deadline(struct worker *worker)
  * its faults stay in the tally. */
 static void warm_up(struct worker *worker)
 {
-    if (open_link(worker))
+    if (worker->options->by_library)
+        worker->redis = library_open(worker->options->target.socket_path);
+    for (int i = 0; worker->redis && i < LIBRARY_WARM_UP; i++)
+        ask_library(worker);
+    if (!worker->redis && open_link(worker))
         exchange(worker);
     worker->tally->replies = 0;
 }
@@ -250,7 +272,7 @@ static void become_worker(const struct options *options, struct board *board, un
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(EXIT_NOT_MEASURED);
-    struct worker worker = {options, board, &board->tallies[number], NULL, NULL, 0};
+    struct worker worker = {.options = options, .board = board, .tally = &board->tallies[number]};
     work(&worker);
     _exit(0);
 }
@@ -405,52 +427,9 @@ static int run_store(const struct options *options)
     return stored ? EXIT_MEASURED : EXIT_NOT_MEASURED;
 }
 
-/* As many connections as the hard limit of descriptors allows. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static void wait_for_end_of_input(void)
-{
-    char unused[256];
-    while (read(STDIN_FILENO, unused, sizeof(unused)) > 0)
-        continue;
-}
-
-/* Open connections one after the other, each with one GET answered, so that all are accepted and
- * have used what a connection uses. Returns how many were opened. */
-static unsigned open_idle(const struct options *options, redisContext **links)
-{
-    for (unsigned i = 0; i < options->connections; i++) {
-        links[i] = target_connect_or_say(&options->target);
-        if (!links[i] || !target_answers(links[i], REDIS_REPLY_STRING, "GET", NULL))
-            return i;
-    }
-    return options->connections;
-}
-
 static int run_idle(const struct options *options)
 {
-    raise_descriptor_limit();
-    redisContext **links = calloc(options->connections, sizeof(redisContext *));
-    if (!links) {
-        fprintf(stderr, "load: out of memory\n");
-        return EXIT_NOT_MEASURED;
-    }
-    unsigned count = open_idle(options, links);
-    printf("%s %u\n", count == options->connections ? "ready" : "failed", count);
-    fflush(stdout);
-    if (count == options->connections)
-        wait_for_end_of_input();
-    for (unsigned i = 0; i < options->connections && links[i]; i++)
-        redisFree(links[i]);
-    free(links);
-    return count == options->connections ? EXIT_MEASURED : EXIT_NOT_MEASURED;
+    return idle_run(&options->target, options->connections) ? EXIT_MEASURED : EXIT_NOT_MEASURED;
 }
 
 static const struct mode modes[] = {
@@ -473,6 +452,7 @@ static void print_help(void)
          "\n"
          "  -s, --socket PATH      the target's Unix socket\n"
          "  -t, --tcp HOST:PORT    or its TCP address\n"
+         "  -l, --library          of mode get: libflaskredis is the client, not hiredis\n"
          "  -m, --mode MODE        what to do (get)\n"
          "  -n, --processes N      processes of the load, each with one connection (1)\n"
          "  -d, --seconds S        how long (3)\n"
@@ -525,6 +505,7 @@ static bool parse_seconds(const char *text, double *to)
 static const struct option long_options[] = {
     {"socket", required_argument, NULL, 's'},
     {"tcp", required_argument, NULL, 't'},
+    {"library", no_argument, NULL, 'l'},
     {"mode", required_argument, NULL, 'm'},
     {"processes", required_argument, NULL, 'n'},
     {"seconds", required_argument, NULL, 'd'},
@@ -543,6 +524,9 @@ static bool set_option(int letter, char *value, struct options *options)
     switch (letter) {
     case 's':
         options->target.socket_path = value;
+        return true;
+    case 'l':
+        options->by_library = true;
         return true;
     case 't':
         return target_parse(value, &options->target);
@@ -574,7 +558,7 @@ int main(int argc, char **argv)
     /* A target that goes away is an error to be counted, not the end of the process that wrote. */
     signal(SIGPIPE, SIG_IGN);
     int letter;
-    while ((letter = getopt_long(argc, argv, "s:t:m:n:d:P:c:Vh", long_options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "s:t:lm:n:d:P:c:Vh", long_options, NULL)) != -1) {
         if (letter == 'h') {
             print_help();
             return 0;
@@ -590,5 +574,8 @@ int main(int argc, char **argv)
         return usage("unexpected word", argv[optind]);
     if (!options.target.socket_path == !options.target.host)
         return usage("either --socket or --tcp is needed", NULL);
+    if (options.by_library &&
+        (!options.target.socket_path || options.mode != &modes[0] || options.pipeline != 1))
+        return usage("--library needs --socket, mode get and no pipeline", NULL);
     return options.mode->run(&options);
 }

@@ -15,7 +15,7 @@ BEGIN {
     unit["fanout"] = "listeners"
     unit["memory"] = "clients"
     scenario_count = split("get pipeline transactions connect fanout memory", scenarios, " ")
-    known_targets = "direct-tcp direct-unix daemon-tcp daemon-unix twemproxy-tcp twemproxy-unix"
+    known_targets = "direct-tcp direct-unix daemon-tcp daemon-unix daemon-library daemon-rings twemproxy-tcp twemproxy-unix"
     target_count = split(known_targets, targets, " ")
 }
 
@@ -170,6 +170,16 @@ function verdicts(    upstream, i, ways) {
         at_most_p50("get", 1, "daemon-" upstream, "direct-unix", 1.6)
     }
     at_least("pipeline", 16, "daemon-unix", base, 0.9)
+    at_least("get", 1, "daemon-rings", base, 1.5)
+    at_least("get", 8, "daemon-rings", base, 1.3)
+    at_least("get", 50, "daemon-rings", base, 1.8)
+    at_least("get", 200, "daemon-rings", base, 3.0)
+    at_least("get", 50, "daemon-rings", "twemproxy-unix", 2.0)
+    at_least("get", 200, "daemon-rings", "twemproxy-unix", 2.0)
+    at_most_p50("get", 1, "daemon-rings", "direct-unix", 1.25)
+    split("1 8 50 200", ways, " ")
+    for (i = 1; i <= 4; i++)
+        at_least("get", ways[i], "daemon-rings", "daemon-library", 1.0)
 }
 
 function at_least(scenario, size, target, other, limit) {

@@ -22,7 +22,7 @@ connect_processes="1 8"
 subscribers="10 100 1000"
 idle=10000
 workers=1
-all_targets="direct-tcp direct-unix daemon-unix daemon-tcp twemproxy-unix twemproxy-tcp"
+all_targets="direct-tcp direct-unix daemon-unix daemon-tcp daemon-library daemon-rings twemproxy-unix twemproxy-tcp"
 targets=$all_targets
 all_scenarios="memory get pipeline transactions connect fanout"
 scenarios=$all_scenarios
@@ -176,7 +176,7 @@ start_direct() { # target
 start_daemon() { # target
     local home=$directory/$1 url
     case $1 in
-    daemon-unix) url=unix://$directory/redis.sock ;;
+    daemon-unix | daemon-library | daemon-rings) url=unix://$directory/redis.sock ;;
     daemon-tcp) url=redis://127.0.0.1:$port ;;
     esac
     mkdir -p "$home"
@@ -335,8 +335,18 @@ measure_pipeline() { # target
         'BEGIN { printf "%d %.1f %.2f %.2f - - -\n", n, rps, p50 * 1000, p99 * 1000 }'
 }
 
+# Of targets that are reached through libflaskredis: how it does so.
+transport() { # target
+    case $1 in
+    daemon-library) echo socket ;;
+    daemon-rings) echo shared ;;
+    esac
+}
+
 measure_get() { # target processes
-    measure_load "$1" --mode get --processes "$2"
+    local by=()
+    [[ -z $(transport "$1") ]] || by=(--library)
+    FLASKREDIS_TRANSPORT=$(transport "$1") measure_load "$1" --mode get --processes "$2" "${by[@]}"
 }
 
 measure_fanout() { # target subscribers
@@ -413,7 +423,7 @@ measure_all_memory() {
     fi
     start_all
     for target in "${active[@]}"; do
-        [[ $target == direct-tcp ]] && continue
+        [[ $target == direct-tcp || -n $(transport "$target") ]] && continue
         say "memory $idle, $target"
         measure_memory "$target"
     done
@@ -445,6 +455,7 @@ run_row() { # round scenario size
     for ((i = 0; i < count; i++)); do
         target=${active[$(((i + $1 - 1) % count))]}
         [[ $2 == fanout && $target == twemproxy-* ]] && continue # it has no publish/subscribe
+        [[ $2 != get && -n $(transport "$target") ]] && continue # the client would be the same
         say "round $1 of $rounds: $2 $3, $target"
         if [[ $2 == pipeline && -z ${requests[$target]-} ]]; then
             calibrate "$target" || true
