@@ -149,7 +149,7 @@ static void drop(struct fr_mock *engine, void *arg)
     fr_mock_drop(engine, order->count);
 }
 
-static void seed(struct fr_mock *engine, void *arg)
+static void begin_chance(struct fr_mock *engine, void *arg)
 {
     const struct order *order = arg;
     fr_mock_seed(engine, order->count);
@@ -170,9 +170,9 @@ FlaskRedisStatus flask_redis_mock_drop(FlaskRedisMock *mock, uint64_t count)
     return give(mock, drop, (struct order){.count = count});
 }
 
-FlaskRedisStatus flask_redis_mock_seed(FlaskRedisMock *mock, uint64_t number)
+FlaskRedisStatus flask_redis_mock_seed(FlaskRedisMock *mock, uint64_t seed)
 {
-    return give(mock, seed, (struct order){.count = number});
+    return give(mock, begin_chance, (struct order){.count = seed});
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
