@@ -98,6 +98,7 @@ struct pool {
     bool is_denied[FR_CMD_COUNT];       /* by table and settings */
     void (*on_tick)(struct pool *pool); /* once a second, for the floor above */
     struct reply_sink unblocker;        /* of CLIENT UNBLOCK for clients that have to leave */
+    bool cannot_unblock;                /* the server does not let us */
     struct session_list sessions;
     uint64_t session_count; /* with those that have ended and wait for what they are owed */
     uint64_t layout;        /* number of the worker's last layout that had it */

@@ -305,7 +305,9 @@ void session_settle(struct session *session)
                session->stream == STREAM_NONE) {
         session_end_lease(session);
     }
-    if (session->pool->is_leaving) {
+    if (session->is_retiring) {
+        session_retire(session);
+    } else if (session->pool->is_leaving) {
         session_follow(session);
     }
     session_resume(session, STOP_REPLIES);
@@ -367,6 +369,9 @@ void sessions_check_limits(struct pool *pool)
     for (session = TAILQ_FIRST(&pool->sessions); session != NULL; session = next) {
         next = TAILQ_NEXT(session, link);
         const char *reason = overdue(session);
+        if (session->is_retiring) {
+            session_unblock(session); /* it may not have blocked yet when it was tried last */
+        }
         if (reason != NULL) {
             log_info("client %" PRIu64 " %s: closed: %s", session->id, pool->context.settings->name,
                      reason);
@@ -407,6 +412,10 @@ void session_retire(struct session *session)
     }
     if (session_waits_to_block(session)) {
         session_refuse_wait(session, not_run);
+    }
+    session->is_retiring = session_unblock(session);
+    if (session->is_retiring) {
+        return; /* the rest when that has been answered */
     }
     transport_end_input(&session->transport); /* as if the client sent no more, from here on */
 }

@@ -133,6 +133,7 @@ struct session {
                        */
     bool is_hanging_up; /* the server has been told so: by the end of input behind the request */
     bool is_barred;     /* nothing may follow what is outstanding */
+    bool is_retiring;   /* retired, and to be unblocked before */
     enum session_lost lost;
     int64_t redirects_to; /* id of the session that is told of changes instead (CLIENT TRACKING); 0:
                              none */
@@ -255,7 +256,8 @@ void session_move(struct session *session, struct pool *to);
 /* End the session at the border of a request, by our own will: what the client has sent is carried
  * out and answered, what it sends from now on fails at its side (on a Unix socket), and then the
  * connection is closed. What may wait for ever is given up: a command that waits for a connection
- * to block on is answered that it was not run, one that blocks on the server is cut off. */
+ * to block on is answered that it was not run, one that blocks on the server is unblocked there; it
+ * is cut off only where the server cannot be asked. */
 void session_retire(struct session *session);
 
 /* Retire all sessions of a pool. */

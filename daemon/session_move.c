@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/router.h"
 
@@ -67,9 +68,23 @@ void session_move(struct session *session, struct pool *to)
 /* ---------------------------------------------------------------------------------------- blocking
  */
 
+/* The blocked request's own reply tells, unless the server does not let us ask: then those who
+ * have to go are cut off, as with a client that goes. */
 static void on_unblocked(struct reply_sink *sink, const struct reply_part *part)
 {
-    (void)sink, (void)part; /* the blocked request's own reply tells */
+    struct pool *pool = container_of(sink, struct pool, unblocker);
+    struct session *session;
+    if (!FR_REPLY_BEGINS(part->frame, "-")) {
+        return;
+    }
+    pool->cannot_unblock = true;
+    TAILQ_FOREACH(session, &pool->sessions, link)
+    {
+        if (session->is_retiring) {
+            session->is_retiring = false;
+            transport_end_input(&session->transport);
+        }
+    }
 }
 
 static void on_not_unblocked(struct reply_sink *sink, const struct slot *slot, const char *error,
@@ -80,16 +95,16 @@ static void on_not_unblocked(struct reply_sink *sink, const struct slot *slot, c
 
 static const struct reply_sink_ops unblocker_ops = {on_unblocked, on_not_unblocked};
 
-/* Have the server answer the blocked request, by an error if nothing has come for it. Closing its
- * connection instead could lose what the server has just taken out of a list for it. */
-static void unblock(struct session *session)
+static bool is_blocked(const struct session *session)
+{
+    return session->is_blocking && session->outstanding > 0 && session->lease != NULL;
+}
+
+static void ask_to_unblock(struct session *session, struct upstream *upstream)
 {
     struct pool *pool = session->pool;
-    struct upstream_route route = session_route(session);
-    char error[480];
     char id[24];
     char frame[128];
-    struct lane *lane = lane_get(pool, &route, error, sizeof error);
     int id_len = snprintf(id, sizeof id, "%" PRIu64, session->lease->upstream->real_id);
     int len =
         snprintf(frame, sizeof frame,
@@ -98,15 +113,23 @@ static void unblock(struct session *session)
                         .command = &fr_commands[FR_CMD_CLIENT_UNBLOCK],
                         .flags = SLOT_ALONE};
     pool->unblocker.ops = &unblocker_ops;
-    if (lane != NULL && session->lease->upstream->real_id != 0 &&
-        upstream_accepts(lane->upstream, error, sizeof error)) {
-        upstream_send(lane->upstream, &slot, frame, (size_t)len);
-    }
+    upstream_send(upstream, &slot, frame, (size_t)len);
 }
 
-static bool is_blocked(const struct session *session)
+bool session_unblock(struct session *session)
 {
-    return session->is_blocking && session->outstanding > 0 && session->lease != NULL;
+    char error[480];
+    struct upstream_route route = session_route(session);
+    if (!is_blocked(session) || session->lease->upstream->real_id == 0 ||
+        session->pool->cannot_unblock) {
+        return false;
+    }
+    struct lane *lane = lane_get(session->pool, &route, error, sizeof error);
+    if (lane == NULL || !upstream_accepts(lane->upstream, error, sizeof error)) {
+        return false;
+    }
+    ask_to_unblock(session, lane->upstream);
+    return true;
 }
 
 /* --------------------------------------------------------------------------------------- leaving
@@ -145,7 +168,7 @@ void session_follow(struct session *session)
         return;
     }
     if (is_blocked(session)) {
-        unblock(session);
+        session_unblock(session);
     } else if (to == NULL || is_bound(session)) {
         session_retire(session);
     } else {
@@ -254,8 +277,8 @@ bool sessions_have_left(struct pool *pool)
         next = TAILQ_NEXT(session, link);
         if (is_over) {
             force(session);
-        } else if (is_blocked(session)) {
-            unblock(session); /* it may not have blocked yet when it was tried last */
+        } else {
+            session_unblock(session); /* it may not have blocked yet when it was tried last */
         }
     }
     return pool->session_count == 0;

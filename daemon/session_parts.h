@@ -13,6 +13,12 @@ void session_check_end(struct session *session);
 /* session_move.c: the session's pool is being left, and nothing is outstanding any more. */
 void session_follow(struct session *session);
 
+/* session_move.c: have the server answer the request that blocks there, by an error if nothing has
+ * come for it: closing its connection instead could lose what the server has just taken out of a
+ * list for it. Asked for too early, it does nothing. False: nothing blocks, or there is nobody to
+ * ask. */
+bool session_unblock(struct session *session);
+
 /* session.c: the session is counted as one of the pool's, or not any more, as which it stays in
  * memory until it is freed. */
 void session_enter_pool(struct session *session, struct pool *pool);

@@ -162,6 +162,40 @@ static void a_command_that_waits_to_block_is_told_that_it_was_not_run(void)
     client_wait_consumed(waiting);
     daemon_ask_to_end(pooler);
     EXPECT_ALL(waiting, "-POOLDOWN the connection is being ended; not sent\r\n");
+    EXPECT_ALL(blocked, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+}
+
+/* What the server takes out of a list for a blocked client must not be lost with the daemon. */
+static void a_blocked_client_gets_what_was_taken_for_it(void)
+{
+    NEEDS_DAEMON;
+    start("");
+    struct client *blocked = session(), *direct = server_client(server);
+    client_send(blocked, "BLPOP q 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    server_freeze(server);
+    client_send(direct, "RPUSH q x");
+    daemon_ask_to_end(pooler);
+    EXPECT(!client_try_read(blocked, 50));
+    server_thaw(server);
+    const char *all = client_read_all(blocked)->data;
+    bool has_it = strcmp(all, "*2\r\n$1\r\nq\r\n$1\r\nx\r\n") == 0;
+    EXPECT(has_it || strncmp(all, "-UNBLOCKED ", 11) == 0);
+    EXPECT_REPLY(direct, ":1\r\n");
+    EXPECT_NUMBER(server_keys(server, 0), has_it ? 0 : 1);
+}
+
+static void a_server_that_lets_nobody_unblock_does_not_hold_up_the_end(void)
+{
+    NEEDS_DAEMON;
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server),
+                          "[flaskredisd]\nshutdown_ms = 3600000\n[REDIS]\nurl = {url}\n");
+    server_ask(server, "ACL SETUSER default -client|unblock");
+    struct client *blocked = session();
+    client_send(blocked, "BLPOP q 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    daemon_ask_to_end(pooler);
     EXPECT_ALL(blocked, "");
 }
 
@@ -230,6 +264,10 @@ static const struct test_case cases[] = {
     {"nobody is let in after the end has begun", nobody_is_let_in_afterwards},
     {"a command that waits to block is told that it was not run",
      a_command_that_waits_to_block_is_told_that_it_was_not_run},
+    {"a server that lets nobody unblock does not hold up the end",
+     a_server_that_lets_nobody_unblock_does_not_hold_up_the_end},
+    {"a blocked client gets what was taken for it, or it stays",
+     a_blocked_client_gets_what_was_taken_for_it},
     {"whoever waits without a request is closed", whoever_waits_without_a_request_is_closed},
     {"what waits for a connection is still served", what_waits_for_a_connection_is_still_served},
     {"clients over TCP are answered too", tcp_clients_are_answered_too},
