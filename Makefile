@@ -350,7 +350,7 @@ MANUALS := $(wildcard packaging/man/*.[1-8])
 lint-man:
 	$(call say,MAN,$(notdir $(MANUALS)))tests/lint/manuals.sh $(MANUALS)
 
-SCRIPTS := .ci/run $(wildcard config/*.sh packaging/*.sh tests/*.sh tests/*/*.sh bench/*.sh)
+SCRIPTS := .ci/run $(wildcard config/*.sh packaging/*.sh packaging/completions/*.bash tests/*.sh tests/*/*.sh bench/*.sh)
 lint-shell:
 	$(call say,SHELL,$(SCRIPTS))shellcheck $(SCRIPTS)
 
@@ -412,6 +412,8 @@ install: all
 	$(INSTALL) -m 644 include/flaskredis.h $(D)$(includedir)
 	$(INSTALL) -m 644 $(wildcard include/flaskredis/*.h) $(D)$(includedir)/flaskredis
 	$(INSTALL) -m 644 $(PC) $(D)$(pkgconfigdir)
+	$(INSTALL) -D -m 644 packaging/completions/flaskredisctl.bash $(D)$(datadir)/bash-completion/completions/flaskredisctl
+	$(INSTALL) -D -m 644 packaging/completions/_flaskredisctl $(D)$(datadir)/zsh/vendor-completions/_flaskredisctl
 	$(INSTALL) -D -m 644 packaging/grafana/flaskredis.json $(D)$(datadir)/flaskredis/grafana.json
 	$(foreach page,$(MANUALS),$(INSTALL) -D -m 644 $(page) $(call man_file,$(page));)
 	if [ ! -e $(CONFIG) ]; then $(INSTALL) -m 640 config/flaskredis.conf $(CONFIG); fi
@@ -420,6 +422,7 @@ install: all
 # The configuration may have passwords and an administrator's work in it: it stays.
 uninstall:
 	rm -rf $(D)$(datadir)/flaskredis
+	rm -f $(D)$(datadir)/bash-completion/completions/flaskredisctl $(D)$(datadir)/zsh/vendor-completions/_flaskredisctl
 	rm -f $(D)$(sbindir)/flaskredisd $(D)$(bindir)/flaskredisctl $(D)$(includedir)/flaskredis.h $(D)$(pkgconfigdir)/flaskredis.pc
 	rm -f $(addprefix $(D)$(libdir)/,$(notdir $(SHARED)) $(SONAME) libflaskredis.so libflaskredis.a)
 	rm -f $(foreach page,$(MANUALS),$(call man_file,$(page))) $(addprefix $(D),$(UNIT_FILES))

@@ -438,10 +438,12 @@ void admin_set(const struct admin_request *request)
     if (request->count == 4 && prefix == NULL) {
         return;
     }
+    /* the name is the old settings', which end here */
+    snprintf(words[2], sizeof words[2], "%s", prefix == NULL ? "" : prefix);
     struct admin_override last = {
-        .section = prefix == NULL ? NULL : strcpy(words[0], prefix),
-        .name = (char *)(uintptr_t)admin_word_text(&request->words[first + 1], words[1]),
-        .text = (char *)(uintptr_t)admin_word_text(&request->words[first + 2], words[2])};
+        .section = prefix == NULL ? NULL : words[2],
+        .name = (char *)(uintptr_t)admin_word_text(&request->words[first + 1], words[0]),
+        .text = (char *)(uintptr_t)admin_word_text(&request->words[first + 2], words[1])};
     struct reload_result result = {0};
     struct settings *fresh = read_overridden(admin, &last, &result.lines);
     result.is_done = fresh != NULL && use(admin->service, fresh, &result.lines);

@@ -3,6 +3,7 @@
  *   main.c      command line, table of commands
  *   ask.c       the admin socket: questions, answers, their fields
  *   table.c     rows as a table for people or as JSON for programs
+ *   top.c       top
  *   status.c    status          measure.c   ping, bench         config.c    config
  *   lists.c     clients, show, slowlog        order.c    reload, pause, kill, ...
  */
@@ -88,5 +89,10 @@ enum ctl_color {
 };
 void ctl_print(const struct ctl *ctl, enum ctl_color color, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* ---- status.c ---- */
+
+/* The color of a prefix' state. */
+enum ctl_color ctl_color_of_state(const char *state);
 
 #endif

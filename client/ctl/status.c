@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static enum ctl_color color_of(const char *state)
+enum ctl_color ctl_color_of_state(const char *state)
 {
     static const struct {
         const char *state;
@@ -54,7 +54,7 @@ static void print_prefix(const struct ctl *ctl, const redisReply *pool, const re
 {
     const char *state = ctl_text(pool, "state");
     ctl_print(ctl, CTL_BOLD, "%-12s", ctl_text(pool, "prefix"));
-    ctl_print(ctl, color_of(state), " %-9s", state);
+    ctl_print(ctl, ctl_color_of_state(state), " %-9s", state);
     printf(" %s\n", ctl_text(pool, "server"));
     printf("             %lld clients, %lld waiting, %lld blocked, %lld subscribed\n",
            ctl_number(pool, "clients"), ctl_number(pool, "clients_waiting"),

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/client.h"
 #include "tests/support/daemon.h"
@@ -45,6 +46,8 @@ static void exit_codes_tell_how_it_went(void)
         {"--json ping", OK, "{\"ping\": \"flaskredisd\", \"us\": "},
         {"ping NONE", NO_DAEMON, "none.sock: No such file or directory"},
         {"status", OK, "CACHE"},
+        {"top 1 1", OK, "REPLIES/S"},
+        {"top 0", USAGE, "top takes 1 to 3600 seconds"},
         {"clients REDIS", OK, ""},
         {"clients NONE", REFUSED, "no prefix NONE (SHOW POOLS lists them)"},
         {"show limits cache", OK, "blocking_max"},
@@ -105,6 +108,58 @@ static void orders_are_passed_on(void)
     EXPECT_TOOL(pooler, "pause redis 20", NOT_WELL, "1 requests are still under way");
     file_write(pooler->config_path, "[REDIS]\nleases = many\n");
     EXPECT_TOOL(pooler, "reload", REFUSED, "leases");
+}
+
+/* On a terminal of its own, as people have it. */
+static void top_gives_the_terminal_back(void)
+{
+    NEEDS_DAEMON;
+    start();
+    struct process process = {0};
+    char *told = case_path("terminal"), *line = case_alloc(512);
+    const char *tool = getenv("FLASKREDISCTL");
+    snprintf(line, 512, "TERM=xterm exec script -qec '%s -s %s/admin.sock top 1 2' /dev/null",
+             tool == NULL ? "build/flaskredisctl" : tool, pooler->runtime_dir);
+    if (access("/usr/bin/script", X_OK) != 0) {
+        case_skip("needs script");
+        return;
+    }
+    char *argv[] = {"sh", "-c", line, NULL};
+    process_start(&process, argv, told);
+    EXPECT(process_wait(&process, patience_ms()));
+    EXPECT_NUMBER(process.status, 0);
+    const char *seen = file_text(told);
+    EXPECT_HAS(seen, "\033[?1049h");
+    EXPECT_HAS(seen, "REPLIES/S");
+    EXPECT_HAS(seen, "\033[?25h\033[?1049l");
+}
+
+/* What a shell says of a script. */
+static const char *run_shell(const char *script)
+{
+    struct process process = {0};
+    char *told = case_path("shell");
+    char *argv[] = {"bash", "-c", (char *)script, NULL};
+    file_write(told, "");
+    process_start(&process, argv, told);
+    EXPECT(process_wait(&process, patience_ms()));
+    return file_text(told);
+}
+
+static void words_are_completed(void)
+{
+    static const struct {
+        const char *typed, *completed;
+    } rows[] = {
+        {"pa", "pause"}, {"-j show lat", "latency"}, {"config ch", "check"}, {"rec", "reconnect"}};
+    char script[256];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(script, sizeof script,
+                 ". packaging/completions/flaskredisctl.bash; COMP_WORDS=(flaskredisctl %s); "
+                 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _flaskredisctl; echo \"${COMPREPLY[*]}.\"",
+                 rows[i].typed);
+        EXPECT_HAS(run_shell(script), rows[i].completed);
+    }
 }
 
 static void without_a_daemon_it_says_so(void)
@@ -217,6 +272,8 @@ static void configurations_are_checked_by_the_daemon(void)
 static const struct test_case cases[] = {
     {"exit codes tell how it went", exit_codes_tell_how_it_went},
     {"orders are passed on", orders_are_passed_on},
+    {"top gives the terminal back", top_gives_the_terminal_back},
+    {"words are completed", words_are_completed},
     {"without a daemon it says so", without_a_daemon_it_says_so},
     {"status is bad when a server is down", status_is_bad_when_a_server_is_down},
     {"programs get JSON", programs_get_json},

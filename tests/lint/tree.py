@@ -187,6 +187,10 @@ def check_commands():
         match = CTL_ROW.match(line)
         if match and not re.search(rf"^\.It Ic (.* )?{match.group(1)}\b", text, re.M):
             finding("client/ctl/ctl.def", number, f"{manual} does not describe {match.group(1)}")
+        for completion in ("flaskredisctl.bash", "_flaskredisctl"):
+            completed = "\n".join(lines_of(f"packaging/completions/{completion}"))
+            if match and not re.search(rf"\b{match.group(1)}\b", completed):
+                finding("client/ctl/ctl.def", number, f"{completion} lacks {match.group(1)}")
 
 
 TABLE_ROW = re.compile(r'^(STAT|GAUGE|WAIT)\((\w+),')
