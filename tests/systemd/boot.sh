@@ -19,18 +19,26 @@ die() {
     exit 125
 }
 
-suite() { echo "${SUITE:-$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)}"; }
+HERE=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+readonly HERE
+
+# Where this machine's apt gets its packages, for the tree's suite.
+write_sources() { # directory
+    local file
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
+        [ ! -s "$file" ] || sed "s/\b$HERE\b/${SUITE:-$HERE}/g" "$file" >"$1/${file##*/}"
+    done
+}
 
 make_tree() {
     [ -z "$(find "$TREE.made" -mtime -3 2>/dev/null)" ] || return 0
     rm -rf --one-file-system "$TREE" "$TREE.made"
     mkdir -p "$(dirname "$TREE")"
-    local sources=()
-    mapfile -t sources < <(find /etc/apt/sources.list /etc/apt/sources.list.d -type f \
-        \( -name '*.list' -o -name '*.sources' \) -size +0 2>/dev/null)
+    mkdir -p "$TREE.sources"
+    write_sources "$TREE.sources"
     mmdebstrap --quiet --variant=apt --include="$PACKAGES" --aptopt='Acquire::Check-Valid-Until "false"' \
-        "$(suite)" "$TREE" "${sources[@]}" || die "the tree cannot be made"
-    rm -f "$TREE/usr/sbin/policy-rc.d"
+        "${SUITE:-$HERE}" "$TREE" "$TREE.sources"/* || die "the tree cannot be made"
+    rm -rf "$TREE/usr/sbin/policy-rc.d" "$TREE.sources"
     touch "$TREE.made"
 }
 

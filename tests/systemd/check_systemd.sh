@@ -24,7 +24,8 @@ mapfile -t debs < <(find "$PACKAGES" -name '*.deb' ! -name '*dbgsym*')
 needed=$(for deb in "${debs[@]}"; do dpkg-deb -f "$deb" Depends; done | tr ',' '\n' |
     sed 's/|.*//; s/(.*//; s/ //g' | grep -v flaskredis | sort -u | paste -sd,)
 tree=$TREES/$(printf '%s' "$needed" | sha256sum | cut -c1-12)
-INCLUDE=$needed tests/systemd/boot.sh "$tree" tests/systemd/inside.sh "${debs[@]}" "$PROGRAMS"/{load,hold}
+INCLUDE=$needed tests/systemd/boot.sh "$tree" tests/systemd/inside.sh "${debs[@]}" "$PROGRAMS"/{load,hold} \
+    packaging/debian/tests/daemon
 status=$?
 [ "$status" != 125 ] || skip 'no container can be booted here'
 exit "$status"

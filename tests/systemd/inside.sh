@@ -258,6 +258,7 @@ check 'installing the packages starts the service' installed_and_active
 check 'systemd finds nothing wrong with the units' unit_is_fine
 check 'files, sockets and process have their owners and modes' modes_are_right
 check 'the status tells how it goes' status_is_told
+check 'the test that the package brings along passes' /srv/daemon
 check 'a good reload is in force' good_reload
 check 'a bad reload changes nothing and is told' bad_reload
 drop_in
