@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -284,7 +283,6 @@ void channel_destroy(struct channel *channel)
 static void on_life(evutil_socket_t fd, short what, void *arg)
 {
     struct channel *channel = arg;
-    struct pollfd state = {.fd = fd};
     char byte;
     (void)what;
     ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -293,7 +291,7 @@ static void on_life(evutil_socket_t fd, short what, void *arg)
     }
     event_del(&channel->transport->read_event);
     channel->has_ended = true;
-    channel->is_gone = got != 0 || poll(&state, 1, 0) != 1 || state.revents != 0;
+    channel->is_gone = got != 0 || transport_has_hung_up(channel->transport);
     poll_it(channel);
 }
 
