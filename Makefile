@@ -388,13 +388,11 @@ D = $(DESTDIR)
 CONFIG = $(D)$(sysconfdir)/flaskredis/flaskredis.conf
 man_file = $(D)$(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
-# The control tool waits for a reload and says what came of it; without it, a signal has to do.
-RELOAD_COMMAND = $(if $(shell grep -s '"reload"' client/ctl/ctl.def),$(bindir)/flaskredisctl reload,/bin/sh -c "kill -HUP $$MAINPID")
 UNIT_FILES = $(unitdir)/flaskredisd.service $(unitdir)/flaskredis@.socket \
     $(sysusersdir)/flaskredis.conf $(tmpfilesdir)/flaskredis.conf
 define install_units
 	$(INSTALL) -d $(D)$(unitdir) $(D)$(sysusersdir) $(D)$(tmpfilesdir)
-	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' -e 's|@reload@|$(RELOAD_COMMAND)|' \
+	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' \
 	    packaging/systemd/flaskredisd.service.in > $(D)$(unitdir)/flaskredisd.service
 	chmod 644 $(D)$(unitdir)/flaskredisd.service
 	$(INSTALL) -m 644 packaging/systemd/flaskredis@.socket $(D)$(unitdir)
