@@ -164,6 +164,15 @@ enum routed attach_run(struct session *session, const struct call *call)
     return ROUTED;
 }
 
+void attach_move(struct session *session, struct pool *from)
+{
+    if (session->has_ring) {
+        quota_give(&from->prefix->rings);
+        quota_take(&session->pool->prefix->rings, INT64_MAX);
+        channel_count_in(session->transport.channel, &session->pool->context.stats);
+    }
+}
+
 void attach_end(struct session *session)
 {
     struct prefix *prefix = session->pool->prefix;

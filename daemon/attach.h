@@ -13,6 +13,10 @@
 
 enum routed attach_run(struct session *session, const struct call *call);
 
+/* The session goes on in another pool of its worker, where it is already: so does its shared
+ * memory, as one more of that prefix even if it has as many as it may. */
+void attach_move(struct session *session, struct pool *from);
+
 /* The session ends: it counts no more among those with shared memory. */
 void attach_end(struct session *session);
 

@@ -236,6 +236,11 @@ struct channel *channel_create(struct channels *channels, struct stats *stats, u
     return channel;
 }
 
+void channel_count_in(struct channel *channel, struct stats *stats)
+{
+    channel->stats = stats;
+}
+
 void channel_descriptors(const struct channel *channel, int fds[CHANNEL_DESCRIPTORS])
 {
     fds[CHANNEL_MEMORY] = channel->memory_fd;

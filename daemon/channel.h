@@ -98,6 +98,9 @@ struct channel {
     bool is_gone;   /* nobody reads replies any more */
 };
 
+/* Have the channel count in other stats from now on. */
+void channel_count_in(struct channel *channel, struct stats *stats);
+
 /* Make a channel whose rings have these sizes, which counts in stats. NULL with errno when the
  * system refuses. */
 struct channel *channel_create(struct channels *channels, struct stats *stats, uint32_t request_cap,

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/attach.h"
 #include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/router.h"
@@ -54,6 +55,7 @@ void session_move(struct session *session, struct pool *to)
     TAILQ_REMOVE(&from->sessions, session, link);
     session_leave_pool(session);
     session_enter_pool(session, to);
+    attach_move(session, from);
     TAILQ_INSERT_TAIL(&to->sessions, session, link);
     session_change_route(session, db, session->proto, identity);
     identity_release(&to->identities, identity);
