@@ -357,15 +357,18 @@ enum transport_outcome channel_write(struct channel *channel, const struct iovec
                                      size_t piece_count, size_t *count)
 {
     enum fr_passed passed = FR_PASSED;
+    bool is_whole = true;
     *count = 0;
     if (channel->is_gone) {
         errno = EPIPE;
         return TRANSPORT_FAILED;
     }
-    for (size_t i = 0; i < piece_count && passed == FR_PASSED; i++) {
+    /* behind a piece that did not fit nothing may follow, also if there is room again by now */
+    for (size_t i = 0; i < piece_count && passed == FR_PASSED && is_whole; i++) {
         size_t given = 0;
         passed = fr_channel_give(&channel->end, pieces[i].iov_base, pieces[i].iov_len, &given);
         *count += given;
+        is_whole = given == pieces[i].iov_len;
     }
     if (passed == FR_PASSED_BAD) {
         return give_up(channel);

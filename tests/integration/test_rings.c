@@ -23,6 +23,9 @@ enum {
     IDLE = 300,
     ROUNDS = 3000,
     VALUE_LEN = 2000,
+    BATCH = 50,
+    BATCHES = 20,
+    LONG_LEN = 20000,
     QUIET_MS = 100,
     KIB = 1024
 };
@@ -179,6 +182,33 @@ static void values_larger_than_the_rings_pass(void)
     expect_bytes(__FILE__, __LINE__, "SET", reply, strlen(reply), "+OK\r\n", 5);
     rings_send(rings, "GET l");
     EXPECT_NUMBER(strlen(rings_read(rings)), LARGE + strlen("$307200\r\n\r\n"));
+}
+
+/* The client makes room while the daemon is writing: what had no room must not be overtaken by what
+ * stands behind it. */
+static void replies_that_do_not_fit_come_whole_and_in_order(void)
+{
+    char value[LONG_LEN + 1] = "", expected[LONG_LEN + 16];
+    char line[32];
+    start("");
+    struct rings *rings = rings_attach(pooler, 64 * KIB);
+    struct client *client = daemon_client(pooler, "redis");
+    for (int i = 0; i < BATCH; i++) {
+        memset(value, 'A' + i, LONG_LEN);
+        snprintf(line, sizeof(line), "k%d", i);
+        client_command(client, "SET", line, value, NULL);
+        EXPECT_REPLY(client, "+OK\r\n");
+    }
+    for (int i = 0; i < BATCH * BATCHES; i++) {
+        for (int k = 0; i % BATCH == 0 && k < BATCH; k++) {
+            snprintf(line, sizeof(line), "GET k%d", k);
+            rings_send(rings, line);
+        }
+        memset(value, 'A' + i % BATCH, LONG_LEN);
+        snprintf(expected, sizeof(expected), "$%d\r\n%s\r\n", LONG_LEN, value);
+        const char *reply = rings_read(rings);
+        expect_bytes(__FILE__, __LINE__, "GET", reply, strlen(reply), expected, strlen(expected));
+    }
 }
 
 /* Nobody reads: requests stay in the ring, replies in the daemon are bounded, and all come later.
@@ -444,6 +474,8 @@ static const struct test_case cases[] = {
      who_goes_on_at_another_server_takes_the_memory_along},
     {"a user and a prefix have limits of their own", a_user_and_a_prefix_have_limits_of_their_own},
     {"values larger than the rings pass", values_larger_than_the_rings_pass},
+    {"replies that do not fit come whole and in order",
+     replies_that_do_not_fit_come_whole_and_in_order},
     {"full rings hold up their own client only", full_rings_hold_up_their_own_client_only},
     {"the memory cannot change its size, nor the page be written by clients",
      the_memory_cannot_change_its_size_nor_the_page_be_written},
