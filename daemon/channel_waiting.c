@@ -1,13 +1,13 @@
 /* How clients best wait for their replies, found from how busy the worker is, and published in its
- * page.
+ * page. What counts is how many channels had requests in the last WINDOW_MS:
  *
- *   channels with requests in the last WINDOW_MS      what a client does before it sleeps
- *   --------------------------------------------- ------------------------------------------------
- *   fewer than there are cores, and replies come      looks for its reply for about as long as one
- *   within SERVICE_MOST_NS                            takes: no wake-up from an idle core, which
- * costs more than all the rest MANY and more                                     lets others run
- * once, and looks again: with so many, its turn comes when the reply is there anything else
- * nothing: looking would keep those from running whom it waits for
+ *   fewer than there are cores, and replies within SERVICE_MOST_NS: a client looks for its reply
+ *     for about as long as one takes. Being woken from an idle core costs more than all the rest.
+ *
+ *   MANY and more: it lets others run once, and looks again. With so many, its turn comes when the
+ *     reply is there.
+ *
+ *   anything else: it sleeps at once. Looking would keep those from running whom it waits for.
  *
  * Windows are as long as some ticks of the coarse clock, so that nothing is spent on time. How long
  * replies take is measured only while it decides something. */
