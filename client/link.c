@@ -491,6 +491,7 @@ FlaskRedisStatus fr_link_send(struct fr_link *link, const FlaskRedisCommand *com
         (status = consider_sharing(link, command, 1)) != FLASK_REDIS_OK) {
         return status;
     }
+    link->sharing = NULL; /* from now on replies may be under way at any time */
     if (!encode(&link->out, command)) {
         return fr_fail_memory();
     }

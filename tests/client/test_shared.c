@@ -124,6 +124,49 @@ static void a_transaction_is_not_interrupted(void)
     EXPECT_NUMBER(counts().shared, before + 1);
 }
 
+static void free_pubsub(void *pubsub)
+{
+    flask_redis_pubsub_free(pubsub);
+}
+
+static FlaskRedisPubSub *subscriber(FlaskRedis *redis)
+{
+    FlaskRedisPubSub *pubsub = flask_redis_pubsub(redis);
+    EXPECT(pubsub != NULL);
+    case_defer(free_pubsub, pubsub);
+    return pubsub;
+}
+
+static void expect_message(FlaskRedisPubSub *pubsub, FlaskRedisMessageType type,
+                           const char *channel)
+{
+    FlaskRedisMessage message;
+    OK(flask_redis_get_message(pubsub, (double)patience_ms() / 1000, &message));
+    EXPECT_NUMBER(message.type, type);
+    EXPECT(strcmp(message.channel.data, channel) == 0);
+}
+
+/* What comes next need not be the answer to what was asked last. */
+static void a_subscriber_asks_before_all_else_or_never(void)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    size_t count = sizeof(names) / sizeof(names[0]);
+    set_variable("auto:3");
+    FlaskRedis *redis = fixture_open()->redis;
+    FlaskRedisPubSub *pubsub = subscriber(redis);
+    FlaskRedisTransportCounts before = counts();
+    for (size_t i = 0; i < count; i++) {
+        OK(flask_redis_subscribe(pubsub, FLASK_REDIS_LIST(names[i]), NULL, NULL));
+    }
+    for (size_t i = 0; i < count; i++) {
+        expect_message(pubsub, FLASK_REDIS_SUBSCRIBE, names[i]);
+    }
+    OK(flask_redis_publish(redis, "f", "x", NULL));
+    expect_message(pubsub, FLASK_REDIS_MESSAGE, "f");
+    EXPECT_NUMBER(counts().shared + counts().refused + counts().lost,
+                  before.shared + before.refused + before.lost);
+}
+
 static void large_values_pass(void)
 {
     FlaskRedis *redis = fixture_open_with(&shared)->redis;
@@ -217,6 +260,7 @@ static const struct test_case cases[] = {
     {"a plain server is asked once", a_plain_server_is_asked_once},
     {"who is refused stays on the socket", who_is_refused_stays_on_the_socket},
     {"a transaction is not interrupted", a_transaction_is_not_interrupted},
+    {"a subscriber asks before all else, or never", a_subscriber_asks_before_all_else_or_never},
     {"large values pass", large_values_pass},
     {"a restarted daemon is attached to again", a_restarted_daemon_is_attached_to_again},
     {"a killed daemon loses nothing that it had not taken",
