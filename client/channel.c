@@ -308,18 +308,29 @@ static bool sleep_on_socket(struct fr_channel *channel, uint32_t waits, int ms)
     return got >= 0 || reason != EINTR;
 }
 
+/* Nothing came in time. Who never waits for long enough to sleep on the socket would not see the
+ * daemon's end either. */
+static int come_late(struct fr_channel *channel, uint32_t waits)
+{
+    look_at_socket(channel);
+    return is_ready(channel, waits);
+}
+
 int fr_channel_wait(struct fr_channel *channel, bool wants_room, int timeout_ms)
 {
     uint32_t waits = FR_WAITS_REPLY | (wants_room ? FR_WAITS_ROOM : 0);
-    if (timeout_ms == 0 || spin(channel, waits) || give_way(channel, waits)) {
-        return is_ready(channel, waits);
+    if (timeout_ms == 0) {
+        return is_ready(channel, waits) || come_late(channel, waits);
+    }
+    if (spin(channel, waits) || give_way(channel, waits)) {
+        return 1;
     }
     int64_t since_ms = fr_now_ms();
     int first_ms = timeout_ms < 0 || timeout_ms > WAIT_FUTEX_MS ? WAIT_FUTEX_MS : timeout_ms;
     for (int64_t waited_ms = 0; !is_ready(channel, waits); waited_ms = fr_now_ms() - since_ms) {
         bool is_late = timeout_ms >= 0 && waited_ms >= timeout_ms;
         if (is_late) {
-            return 0;
+            return come_late(channel, waits);
         }
         int left_ms = timeout_ms < 0 ? -1 : (int)(timeout_ms - waited_ms);
         bool was_slept = waited_ms < first_ms

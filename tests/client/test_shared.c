@@ -167,6 +167,26 @@ static void a_subscriber_asks_before_all_else_or_never(void)
                   before.shared + before.refused + before.lost);
 }
 
+static bool is_connected_again(void *pubsub)
+{
+    FlaskRedisMessage message;
+    return flask_redis_get_message(pubsub, 0, &message) == FLASK_REDIS_OK &&
+           message.type == FLASK_REDIS_RECONNECTED;
+}
+
+static void who_only_looks_for_messages_sees_the_end_too(void)
+{
+    struct fixture *fixture = fixture_open_with(&shared);
+    FlaskRedisPubSub *pubsub = subscriber(fixture->redis);
+    uint64_t before = counts().shared;
+    OK(flask_redis_subscribe(pubsub, "a", NULL, NULL));
+    expect_message(pubsub, FLASK_REDIS_SUBSCRIBE, "a");
+    EXPECT_NUMBER(counts().shared, before + 1);
+    daemon_stop(fixture->pooler);
+    daemon_restart(fixture->pooler);
+    EXPECT(wait_until(is_connected_again, pubsub, patience_ms()));
+}
+
 static void large_values_pass(void)
 {
     FlaskRedis *redis = fixture_open_with(&shared)->redis;
@@ -261,6 +281,8 @@ static const struct test_case cases[] = {
     {"who is refused stays on the socket", who_is_refused_stays_on_the_socket},
     {"a transaction is not interrupted", a_transaction_is_not_interrupted},
     {"a subscriber asks before all else, or never", a_subscriber_asks_before_all_else_or_never},
+    {"who only looks for messages sees the daemon's end, too",
+     who_only_looks_for_messages_sees_the_end_too},
     {"large values pass", large_values_pass},
     {"a restarted daemon is attached to again", a_restarted_daemon_is_attached_to_again},
     {"a killed daemon loses nothing that it had not taken",
