@@ -530,7 +530,8 @@ static void arm(struct fr_link *link)
 FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisReply **reply)
 {
     FlaskRedisStatus status = receive(link, timeout_ms, reply);
-    if (status == FLASK_REDIS_OK && link->is_polled) {
+    /* a child takes what its parent had received, of a wire that is not its own */
+    if (status == FLASK_REDIS_OK && link->is_polled && link->wire.fd >= 0) {
         arm(link);
         if (*reply == NULL) {
             status = take_reply(link, reply);

@@ -261,6 +261,30 @@ static void children_have_channels_of_their_own(void)
     EXPECT_NUMBER(count, CHILDREN * COMMANDS);
 }
 
+/* The child has what its parent had received and not handed out, and no wire. */
+static void a_child_takes_messages_of_a_polled_subscriber(void)
+{
+    struct fixture *fixture = fixture_open_with(&shared);
+    FlaskRedisPubSub *pubsub = subscriber(fixture->redis);
+    FlaskRedisMessage message;
+    int status;
+    OK(flask_redis_subscribe(pubsub, FLASK_REDIS_LIST("a", "b", "c"), NULL, NULL));
+    EXPECT(flask_redis_pubsub_fileno(pubsub) >= 0);
+    expect_message(pubsub, FLASK_REDIS_SUBSCRIBE, "a"); /* which have come together */
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        for (int i = 0; i < 3; i++) {
+            flask_redis_get_message(pubsub, 0, &message);
+        }
+        _exit(0);
+    }
+    EXPECT_NUMBER(waitpid(child, &status, 0), child);
+    EXPECT_NUMBER(status, 0);
+    expect_message(pubsub, FLASK_REDIS_SUBSCRIBE, "b");
+    expect_message(pubsub, FLASK_REDIS_SUBSCRIBE, "c");
+}
+
 static void a_late_answer_is_a_timeout(void)
 {
     FlaskRedisOptions options = shared;
@@ -288,6 +312,8 @@ static const struct test_case cases[] = {
     {"a killed daemon loses nothing that it had not taken",
      a_killed_daemon_loses_nothing_that_it_had_not_taken},
     {"children have channels of their own", children_have_channels_of_their_own},
+    {"a child takes messages of a polled subscriber",
+     a_child_takes_messages_of_a_polled_subscriber},
     {"a late answer is a timeout", a_late_answer_is_a_timeout},
 };
 
