@@ -126,7 +126,7 @@ static void close_descriptors(struct answer *answer)
     }
 }
 
-/* No descriptors came: the other side goes on over the socket. */
+/* Neither yes nor descriptors: the other side goes on over the socket. */
 static enum fr_attached refused(const struct answer *answer)
 {
     static const char unknown[] = "-ERR unknown ";
@@ -144,12 +144,15 @@ enum fr_attached fr_attach(struct fr_wire *wire, int timeout_ms)
         close_descriptors(&answer);
         return FR_ATTACH_LOST;
     }
-    if (answer.fd_count == 0) {
+    bool is_agreed = read_answer(&answer, numbers);
+    if (!is_agreed && answer.fd_count == 0) {
         return refused(&answer);
     }
-    if (!read_answer(&answer, numbers) || answer.fd_count != FR_CHANNEL_FDS) {
+    if (!is_agreed || answer.fd_count != FR_CHANNEL_FDS) {
+        /* the daemon has gone over, and we cannot: something between us passes on no descriptors,
+         * or this process has as many as it may */
         close_descriptors(&answer);
-        return FR_ATTACH_LOST; /* the daemon has gone over, and we cannot */
+        return FR_ATTACH_LOST;
     }
     wire->channel =
         fr_channel_open(answer.fds, wire->fd, (uint32_t)numbers[1], (uint32_t)numbers[2]);
