@@ -176,7 +176,7 @@ ssize_t fr_channel_read(struct fr_channel *channel, char *to, size_t cap)
 
 size_t fr_channel_left(const struct fr_channel *channel)
 {
-    return fr_channel_untaken(&channel->end);
+    return channel->has_ended ? fr_channel_untaken(&channel->end) : 0;
 }
 
 void fr_channel_trim(struct fr_channel *channel)

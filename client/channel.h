@@ -40,7 +40,8 @@ int fr_channel_wait(struct fr_channel *channel, bool wants_room, int timeout_ms)
 /* Have the socket become readable when replies come. False: there are some, or the end, already. */
 bool fr_channel_arm(struct fr_channel *channel);
 
-/* How many bytes of those written the daemon has not taken: it never will when it has closed. */
+/* How many bytes of those written the daemon has not taken and never will, since it has closed:
+ * none as long as it has not, whatever else is wrong with it. */
 size_t fr_channel_left(const struct fr_channel *channel);
 
 /* Nothing is under way: give back what large requests took of memory. */

@@ -37,7 +37,7 @@ int fr_wire_wait(struct fr_wire *wire, bool wants_room, int timeout_ms);
 /* Have the descriptor be readable when something can be received. False: something can be now. */
 bool fr_wire_arm(struct fr_wire *wire);
 
-/* How many bytes of those sent certainly never reach the other side, when it has closed. */
+/* How many bytes of those sent certainly never reach the other side: it has closed. */
 size_t fr_wire_lost(const struct fr_wire *wire);
 
 /* Nothing is under way: give back memory. */

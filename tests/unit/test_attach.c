@@ -203,6 +203,27 @@ static void bytes_pass_when_all_is_right(void)
     EXPECT_NUMBER(fr_wire_receive(&wire, data, sizeof(data), TIMEOUT_MS), 7);
 }
 
+/* Only who has closed takes nothing more. */
+static void what_was_not_taken_is_lost_with_the_end_alone(void)
+{
+    struct fr_channel_daemon daemon;
+    char data[16];
+    int fds[FDS];
+    begin();
+    offer(&daemon, F_SEAL_SHRINK, fds);
+    answer(agreed, fds, FDS);
+    EXPECT_NUMBER(attach(), FR_ATTACHED);
+    EXPECT_NUMBER(fr_wire_send(&wire, "PING", 4), 4);
+    atomic_store(&daemon.head->reply_span, 2 * CAP);
+    EXPECT_NUMBER(fr_wire_receive(&wire, data, sizeof(data), TIMEOUT_MS), -1);
+    EXPECT_NUMBER(errno, EPROTO);
+    EXPECT_NUMBER(fr_wire_lost(&wire), 0);
+    atomic_store(&daemon.head->reply_span, 0);
+    hang_up();
+    EXPECT_NUMBER(fr_wire_receive(&wire, data, sizeof(data), TIMEOUT_MS), 0);
+    EXPECT_NUMBER(fr_wire_lost(&wire), 4);
+}
+
 static const struct test_case cases[] = {
     {"errors, and what means nothing, leave the socket", errors_and_garbage_leave_the_socket},
     {"what is no reply ends the connection", what_is_no_reply_ends_the_connection},
@@ -210,6 +231,8 @@ static const struct test_case cases[] = {
     {"descriptors too many, too few, or for nothing are closed",
      descriptors_of_another_number_are_closed},
     {"bytes pass when all is right", bytes_pass_when_all_is_right},
+    {"what was not taken is lost with the other side's end alone",
+     what_was_not_taken_is_lost_with_the_end_alone},
 };
 
 SUITE_MAIN("attach", cases)
