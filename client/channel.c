@@ -10,6 +10,7 @@
 #include "client/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
@@ -48,11 +49,14 @@ struct fr_channel {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* Map a descriptor that has this length. A child after fork() does not get the mapping. */
+/* Map a descriptor that has this length for good: memory that is cut off would end the process. A
+ * child after fork() does not get the mapping. */
 static void *map(int fd, size_t len, int protection)
 {
     struct stat status;
-    if (fstat(fd, &status) != 0 || status.st_size != (off_t)len) {
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &status) != 0 ||
+        status.st_size != (off_t)len) {
         return NULL;
     }
     void *mapping = mmap(NULL, len, protection, MAP_SHARED, fd, 0);

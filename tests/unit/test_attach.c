@@ -203,6 +203,18 @@ static void bytes_pass_when_all_is_right(void)
     EXPECT_NUMBER(fr_wire_receive(&wire, data, sizeof(data), TIMEOUT_MS), 7);
 }
 
+/* Cut off later, it would end the process that looks at it. */
+static void memory_that_can_shrink_is_refused(void)
+{
+    struct fr_channel_daemon daemon;
+    int fds[FDS];
+    begin();
+    offer(&daemon, F_SEAL_GROW, fds);
+    answer(agreed, fds, FDS);
+    EXPECT_NUMBER(attach(), FR_ATTACH_LOST);
+    EXPECT_NUMBER(descriptors(), before);
+}
+
 /* Only who has closed takes nothing more. */
 static void what_was_not_taken_is_lost_with_the_end_alone(void)
 {
@@ -231,6 +243,7 @@ static const struct test_case cases[] = {
     {"descriptors too many, too few, or for nothing are closed",
      descriptors_of_another_number_are_closed},
     {"bytes pass when all is right", bytes_pass_when_all_is_right},
+    {"memory that can shrink is refused", memory_that_can_shrink_is_refused},
     {"what was not taken is lost with the other side's end alone",
      what_was_not_taken_is_lost_with_the_end_alone},
 };
