@@ -294,9 +294,11 @@ static void on_life(evutil_socket_t fd, short what, void *arg)
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
-    event_del(&channel->transport->read_event);
     channel->has_ended = true;
     channel->is_gone = got != 0 || transport_has_hung_up(channel->transport);
+    if (channel->is_gone) {
+        event_del(&channel->transport->read_event);
+    }
     poll_it(channel);
 }
 
@@ -310,8 +312,9 @@ void channel_open(struct channel *channel, struct transport *transport)
     channel->arg = event_get_callback_arg(read_event);
     close(channel->memory_fd); /* the mappings are enough */
     channel->memory_fd = -1;
-    event_assign(read_event, transport->loop->base, transport->fd, EV_READ | EV_PERSIST, on_life,
-                 channel);
+    /* each change once: behind the end of what it sends, a client can still go */
+    event_assign(read_event, transport->loop->base, transport->fd, EV_READ | EV_ET | EV_PERSIST,
+                 on_life, channel);
     event_add(read_event, NULL);
     event_add(&channel->kick, NULL);
     poll_it(channel);

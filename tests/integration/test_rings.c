@@ -334,6 +334,34 @@ static void replies_come_after_a_half_close(void)
     EXPECT(rings_end(rings));
 }
 
+static bool is_full(void *context)
+{
+    struct rings *rings = context;
+    uint32_t there = 0;
+    return fr_ring_look(&rings->end.replies, &there) && there == CAP;
+}
+
+/* Its ring of replies is full, so that nothing is written that would show it. */
+static void who_half_closes_and_then_goes_is_given_up(void)
+{
+    char value[VALUE_LEN + 1] = "";
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    struct client *client = daemon_client(pooler, "redis");
+    memset(value, 'x', VALUE_LEN);
+    client_command(client, "SET", "k", value, NULL);
+    EXPECT_REPLY(client, "+OK\r\n");
+    for (int i = 0; i < 10; i++) {
+        rings_send(rings, "GET k");
+    }
+    EXPECT(wait_until(is_full, rings, patience_ms()));
+    client_half_close(rings->socket);
+    EXPECT_CALL(client, "PING", "+PONG\r\n"); /* behind which that has been noticed */
+    EXPECT_CALL(client, "PING", "+PONG\r\n");
+    rings_close(rings);
+    client_wait_listed(client, "id=", 1);
+}
+
 static void a_blocked_client_that_goes_is_given_up(void)
 {
     start("");
@@ -485,6 +513,7 @@ static const struct test_case cases[] = {
     {"requests before the end are carried out, half ones not",
      requests_before_the_end_are_carried_out},
     {"replies come after a half-close", replies_come_after_a_half_close},
+    {"who half-closes and then goes is given up", who_half_closes_and_then_goes_is_given_up},
     {"a blocked client that goes is given up", a_blocked_client_that_goes_is_given_up},
     {"a stopped client and a killed one hold up nobody",
      a_stopped_client_and_a_killed_one_hold_up_nobody},
