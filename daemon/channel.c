@@ -284,6 +284,15 @@ void channel_destroy(struct channel *channel)
     free(channel);
 }
 
+/* What is there by now is the last to be taken: who goes on sending would never come to an end. */
+static void end_input(struct channel *channel)
+{
+    if (!channel->has_ended) {
+        channel->has_ended = true;
+        fr_ring_look(&channel->end.requests, &channel->left);
+    }
+}
+
 /* The socket has ended, or there are bytes on it that have no business there. */
 static void on_life(evutil_socket_t fd, short what, void *arg)
 {
@@ -294,7 +303,7 @@ static void on_life(evutil_socket_t fd, short what, void *arg)
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
-    channel->has_ended = true;
+    end_input(channel);
     channel->is_gone = got != 0 || transport_has_hung_up(channel->transport);
     if (channel->is_gone) {
         event_del(&channel->transport->read_event);
@@ -345,13 +354,15 @@ static enum transport_outcome give_up(struct channel *channel)
 enum transport_outcome channel_read(struct channel *channel, void *to, size_t cap, size_t *count)
 {
     uint32_t wakes = 0;
-    enum fr_passed passed = fr_channel_take(&channel->end, to, cap, count, &wakes);
+    size_t most = channel->has_ended && channel->left < cap ? channel->left : cap;
+    enum fr_passed passed = fr_channel_take(&channel->end, to, most, count, &wakes);
     if (passed == FR_PASSED_BAD) {
         return give_up(channel);
     }
     if (passed == FR_PASSED_NO) {
         return channel->has_ended ? TRANSPORT_END : TRANSPORT_AGAIN;
     }
+    channel->left -= channel->has_ended ? (uint32_t)*count : 0;
     wake(channel, wakes);
     return TRANSPORT_OK;
 }

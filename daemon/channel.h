@@ -91,6 +91,7 @@ struct channel {
     uint64_t active_ms;
     uint64_t window;  /* the last one in which it had requests */
     int64_t asked_ns; /* when its oldest unanswered request came, if that is looked at; 0: no */
+    uint32_t left;    /* has_ended: bytes of requests to be taken yet */
     bool is_open;
     bool is_polled;
     bool is_large;  /* replies lie, or lay, beyond the ring's first page */

@@ -388,6 +388,33 @@ static pid_t busy_child(void)
     return child;
 }
 
+/* A child that never waits for its replies. */
+static pid_t pumping_child(void)
+{
+    static const char requests[] = "*2\r\n$4\r\nINCR\r\n$5\r\ncount\r\n";
+    size_t len = sizeof(requests) - 1, sent = 0, count;
+    char data[CAP];
+    bool kicks = false;
+    struct rings *rings = rings_attach(pooler, CAP);
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    while (child == 0) {
+        sent += rings_put(rings, requests + sent % len, len - sent % len);
+        fr_channel_receive(&rings->end, data, sizeof(data), &count, &kicks);
+        if (kicks) {
+            rings_kick(rings);
+        }
+    }
+    rings_close(rings);
+    return child;
+}
+
+static void kill_child(void *child)
+{
+    kill(*(const pid_t *)child, SIGKILL);
+    waitpid(*(const pid_t *)child, NULL, 0);
+}
+
 static bool has_counted(void *client)
 {
     return atoi(client_call(client, "STRLEN count")->data + 1) > 2;
@@ -406,6 +433,16 @@ static void a_stopped_client_and_a_killed_one_hold_up_nobody(void)
     waitpid(child, NULL, 0);
     client_wait_listed(client, "id=", 1);
     expect_served();
+}
+
+static void who_never_stops_asking_holds_up_no_end(void)
+{
+    static pid_t child;
+    start_with("shutdown_ms = 3600000");
+    child = pumping_child();
+    case_defer(kill_child, &child);
+    EXPECT(wait_until(has_counted, daemon_client(pooler, "redis"), patience_ms()));
+    daemon_stop(pooler);
 }
 
 /* ----------------------------------------------------------------------------------- what is left
@@ -517,6 +554,7 @@ static const struct test_case cases[] = {
     {"a blocked client that goes is given up", a_blocked_client_that_goes_is_given_up},
     {"a stopped client and a killed one hold up nobody",
      a_stopped_client_and_a_killed_one_hold_up_nobody},
+    {"who never stops asking holds up no end", who_never_stops_asking_holds_up_no_end},
     {"nothing grows with those who come and go", nothing_grows_with_those_who_come_and_go},
     {"idle clients cost nothing", idle_clients_cost_nothing},
 };
