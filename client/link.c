@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client/blocking.h"
@@ -49,7 +51,9 @@ struct fr_link {
     struct fr_sharing *sharing; /* NULL: never again */
     unsigned until_sharing;     /* exchanges until shared memory is asked for */
     bool is_queueing;           /* in MULTI, as far as that is looked at */
-    bool is_polled;             /* the program waits on the descriptor */
+    bool is_polled;             /* the program waits on a descriptor */
+    int ready_fd;               /* always readable, -1: not needed yet */
+    redisReply *ready;          /* for fr_link_receive to hand out, which that one stands for */
     struct buffer out;
     struct buffer in;
     size_t frame_at; /* in in: where the reply that comes next begins */
@@ -68,18 +72,30 @@ FlaskRedisStatus fr_link_open(int fd, int timeout_ms, struct fr_link **link)
     }
     fr_wire_open(&(*link)->wire, fd);
     (*link)->timeout_ms = timeout_ms;
+    (*link)->ready_fd = -1;
     return FLASK_REDIS_OK;
+}
+
+static void close_ready(struct fr_link *link)
+{
+    if (link->ready_fd >= 0) {
+        close(link->ready_fd);
+        link->ready_fd = -1;
+    }
 }
 
 void fr_link_forked(struct fr_link *link)
 {
     fr_wire_forked(&link->wire);
+    close_ready(link);
 }
 
 void fr_link_close(struct fr_link *link)
 {
     if (link != NULL) {
         fr_wire_close(&link->wire);
+        close_ready(link);
+        flask_redis_reply_free(link->ready);
         free(link->out.data);
         free(link->in.data);
         free(link);
@@ -93,7 +109,7 @@ void fr_link_set_timeout(struct fr_link *link, int timeout_ms)
 
 bool fr_link_is_stale(const struct fr_link *link)
 {
-    return link->frame_at < link->in.len || fr_wire_is_stale(&link->wire);
+    return link->ready != NULL || link->frame_at < link->in.len || fr_wire_is_stale(&link->wire);
 }
 
 void fr_link_share(struct fr_link *link, struct fr_sharing *sharing)
@@ -502,6 +518,11 @@ FlaskRedisStatus fr_link_send(struct fr_link *link, const FlaskRedisCommand *com
 static FlaskRedisStatus receive(struct fr_link *link, int timeout_ms, redisReply **reply)
 {
     struct exchange exchange = {.link = link, .wait_ms = timeout_ms};
+    if (link->ready != NULL) {
+        *reply = link->ready;
+        link->ready = NULL;
+        return FLASK_REDIS_OK;
+    }
     for (;;) {
         FlaskRedisStatus status = take_reply(link, reply);
         if (status != FLASK_REDIS_OK || *reply != NULL) {
@@ -527,24 +548,40 @@ static void arm(struct fr_link *link)
     }
 }
 
+/* Who gets something asks again, until nothing is there: then the descriptor must tell. A child
+ * takes what its parent had received, of a wire that is not its own. */
 FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisReply **reply)
 {
     FlaskRedisStatus status = receive(link, timeout_ms, reply);
-    /* a child takes what its parent had received, of a wire that is not its own */
-    if (status == FLASK_REDIS_OK && link->is_polled && link->wire.fd >= 0) {
+    if (status == FLASK_REDIS_OK && *reply == NULL && link->is_polled && link->wire.fd >= 0) {
         arm(link);
-        if (*reply == NULL) {
-            status = take_reply(link, reply);
-        }
+        status = take_reply(link, reply);
     }
     return status;
 }
 
+/* Have the connection be of no use: fr_link_receive finds its end, and the descriptor tells so. */
+static void break_off(struct fr_link *link)
+{
+    shutdown(link->wire.fd, SHUT_RDWR);
+    clear(&link->in);
+    link->frame_at = link->seen = 0;
+}
+
 int fr_link_fileno(struct fr_link *link)
 {
-    if (link->wire.fd >= 0) {
-        link->is_polled = true;
-        arm(link);
+    if (link->wire.fd < 0) {
+        return -1;
     }
-    return link->wire.fd;
+    link->is_polled = true;
+    if (link->ready == NULL) {
+        arm(link);
+        if (take_reply(link, &link->ready) != FLASK_REDIS_OK) {
+            break_off(link);
+        }
+    }
+    if (link->ready != NULL && link->ready_fd < 0) {
+        link->ready_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    return link->ready != NULL && link->ready_fd >= 0 ? link->ready_fd : link->wire.fd;
 }

@@ -42,7 +42,8 @@ FlaskRedisStatus fr_link_receive(struct fr_link *link, int timeout_ms, redisRepl
 /* Whether the other side has closed, or said something nobody asked for. */
 bool fr_link_is_stale(const struct fr_link *link);
 
-/* The descriptor, -1 when it is the parent's. It is readable when there is something to receive. */
+/* A descriptor that is readable when there is something to receive, until fr_link_receive has found
+ * nothing: then it may be another one. -1: the connection is the parent's. */
 int fr_link_fileno(struct fr_link *link);
 
 /* Go over to shared memory when so many exchanges have been made, and count what becomes of it.

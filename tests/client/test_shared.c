@@ -2,6 +2,7 @@
  * of it around fork() and with the daemon's end. */
 #include "tests/client/fixture.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +188,23 @@ static void who_only_looks_for_messages_sees_the_end_too(void)
     EXPECT(wait_until(is_connected_again, pubsub, patience_ms()));
 }
 
+/* Wherever the message is by the time the descriptor is asked for: in the ring, or under way. */
+static void no_message_is_missed_in_a_poll_loop(void)
+{
+    FlaskRedis *redis = fixture_open_with(&shared)->redis;
+    FlaskRedisPubSub *pubsub = subscriber(redis);
+    OK(flask_redis_subscribe(pubsub, "a", NULL, NULL));
+    expect_message(pubsub, FLASK_REDIS_SUBSCRIBE, "a");
+    for (int i = 0; i < COMMANDS; i++) {
+        FlaskRedisMessage message;
+        OK(flask_redis_publish(redis, "a", "x", NULL));
+        struct pollfd ready = {flask_redis_pubsub_fileno(pubsub), POLLIN, 0};
+        EXPECT_NUMBER(poll(&ready, 1, (int)patience_ms()), 1);
+        expect_message(pubsub, FLASK_REDIS_MESSAGE, "a");
+        STATUS(flask_redis_get_message(pubsub, 0, &message), FLASK_REDIS_NIL);
+    }
+}
+
 static void large_values_pass(void)
 {
     FlaskRedis *redis = fixture_open_with(&shared)->redis;
@@ -307,6 +325,7 @@ static const struct test_case cases[] = {
     {"a subscriber asks before all else, or never", a_subscriber_asks_before_all_else_or_never},
     {"who only looks for messages sees the daemon's end, too",
      who_only_looks_for_messages_sees_the_end_too},
+    {"no message is missed in a poll loop", no_message_is_missed_in_a_poll_loop},
     {"large values pass", large_values_pass},
     {"a restarted daemon is attached to again", a_restarted_daemon_is_attached_to_again},
     {"a killed daemon loses nothing that it had not taken",
