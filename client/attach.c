@@ -3,6 +3,7 @@
 #include "client/attach.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/channel.h"
+#include "client/clock.h"
 #include "client/wire.h"
 #include "common/channel_layout.h"
 #include "common/resp.h"
@@ -82,16 +84,31 @@ static bool receive(struct fr_wire *wire, struct answer *answer)
     return true;
 }
 
+/* Wait for more of the answer; signals and answers in pieces do not make it longer. False: it is
+ * too late. */
+static bool wait_until(struct fr_wire *wire, int64_t deadline_ms)
+{
+    int ready;
+    do {
+        int64_t left_ms = deadline_ms - fr_now_ms();
+        if (left_ms < 0) {
+            return false;
+        }
+        ready = fr_wire_wait(wire, false, left_ms > INT_MAX ? -1 : (int)left_ms);
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
+
 /* Receive one whole reply and no more. */
 static bool receive_answer(struct fr_wire *wire, int timeout_ms, struct answer *answer)
 {
+    int64_t deadline_ms = timeout_ms < 0 ? INT64_MAX : fr_now_ms() + timeout_ms;
     struct fr_reply framer = {0};
     enum fr_frame found = FR_FRAME_MORE;
     size_t seen = 0;
     while (found == FR_FRAME_MORE && answer->len < sizeof(answer->text)) {
         size_t taken = 0;
-        int ready = fr_wire_wait(wire, false, timeout_ms);
-        if (ready == 0 || (ready < 0 && errno != EINTR) || (ready > 0 && !receive(wire, answer))) {
+        if (!wait_until(wire, deadline_ms) || !receive(wire, answer)) {
             return false;
         }
         found = fr_reply_scan(&framer, answer->text + seen, answer->len - seen, &taken);

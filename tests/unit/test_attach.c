@@ -5,11 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "client/wire.h"
@@ -20,7 +21,9 @@ enum {
     CAP = FR_RING_CAP_MIN,
     FDS = 3,
     FDS_MOST = 8,
-    TIMEOUT_MS = 10000
+    TIMEOUT_MS = 10000,
+    TICK_MS = 5,
+    TICKS = 1000
 };
 
 static const char agreed[] = "*3\r\n:1\r\n:4096\r\n:4096\r\n";
@@ -117,6 +120,37 @@ static void what_is_no_reply_ends_the_connection(void)
 {
     expect_after("nonsense\r\n", FR_ATTACH_LOST);
     expect_after("+OK\r\n+OK\r\n", FR_ATTACH_LOST);
+}
+
+static volatile sig_atomic_t ticks_left;
+
+static void on_tick(int signal)
+{
+    static const struct itimerval never = {{0, 0}, {0, 0}};
+    (void)signal;
+    if (--ticks_left <= 0) {
+        setitimer(ITIMER_REAL, &never, NULL);
+    }
+}
+
+static void end_ticks(void *unused)
+{
+    (void)unused;
+    ticks_left = 0;
+    on_tick(SIGALRM);
+}
+
+static void signals_do_not_make_the_wait_longer(void)
+{
+    static const struct itimerval often = {{0, 1000 * TICK_MS}, {0, 1000 * TICK_MS}};
+    struct sigaction action = {.sa_handler = on_tick};
+    begin();
+    ticks_left = TICKS;
+    EXPECT_NUMBER(sigaction(SIGALRM, &action, NULL), 0);
+    EXPECT_NUMBER(setitimer(ITIMER_REAL, &often, NULL), 0);
+    case_defer(end_ticks, NULL);
+    EXPECT_NUMBER(fr_attach(&wire, 4 * TICK_MS), FR_ATTACH_LOST);
+    EXPECT(ticks_left > 0);
 }
 
 /* The daemon reads nothing more from the socket. */
@@ -239,6 +273,7 @@ static void what_was_not_taken_is_lost_with_the_end_alone(void)
 static const struct test_case cases[] = {
     {"errors, and what means nothing, leave the socket", errors_and_garbage_leave_the_socket},
     {"what is no reply ends the connection", what_is_no_reply_ends_the_connection},
+    {"signals do not make the wait longer", signals_do_not_make_the_wait_longer},
     {"descriptors that got lost end the connection", descriptors_that_got_lost_end_the_connection},
     {"descriptors too many, too few, or for nothing are closed",
      descriptors_of_another_number_are_closed},
