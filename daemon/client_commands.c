@@ -405,7 +405,9 @@ static void finish_unblock(struct roll_call *roll)
 {
     struct unblocking *unblocking = (struct unblocking *)roll;
     const char *answer = unblocking->was_queued ? ":1\r\n" : ":0\r\n";
-    bool is_forwarded = unblocking->real_id != 0;
+    /* with its answer the asker may go on to another server, where the number is somebody else's;
+     * who blocks in a pool that is left is unblocked without being asked for */
+    bool is_forwarded = unblocking->real_id != 0 && roll->asker->pool->successor == NULL;
     session_finish_answer(roll->asker, answer, 4, roll->is_silent || is_forwarded);
     if (is_forwarded && !roll->asker->is_dead) {
         forward_unblock(unblocking);

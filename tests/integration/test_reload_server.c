@@ -1,6 +1,8 @@
 /* A prefix whose URL changes while it has clients: who goes to the new server, when, and with what.
  */
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/support/client.h"
 #include "tests/support/daemon.h"
@@ -278,6 +280,53 @@ static void who_has_not_moved_yet_moves_on(void)
     EXPECT_END(client);
 }
 
+static bool is_in_use(void *context)
+{
+    (void)context;
+    return strstr(daemon_log(pooler), "configuration: in use") != NULL;
+}
+
+enum {
+    ASKERS = 200
+};
+
+/* The number of a connection means another one, or none, at another server. */
+static void unblocking_asked_for_during_a_reload_stays_at_its_server(void)
+{
+    NEEDS_DAEMON;
+    static const char workers[] = "[flaskredisd]\nworkers = 3\n";
+    char *config = case_alloc(512);
+    snprintf(config, 512, "%s" REDIS, workers);
+    start(config);
+    other = server_start(NULL);
+    server_ask(other, "SET me two");
+    struct client *blocked = daemon_client(pooler, "redis"), *askers[ASKERS];
+    client_send(blocked, "CLIENT ID");
+    int64_t id = client_read_number(blocked);
+    client_send(blocked, "BLPOP q 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = daemon_client(pooler, "redis");
+        EXPECT_CALL(askers[i], "PING", "+PONG\r\n");
+    }
+    server_freeze(server);
+    process_freeze(&pooler->process);
+    for (int i = 0; i < ASKERS; i++) {
+        client_send(askers[i], "CLIENT UNBLOCK %lld", (long long)id);
+    }
+    snprintf(config, 512, "%s%s", workers, at_other(""));
+    daemon_reconfigure(pooler, config);
+    process_signal(&pooler->process, SIGHUP);
+    process_thaw(&pooler->process);
+    EXPECT(wait_until(is_in_use, NULL, patience_ms()));
+    server_thaw(server);
+    for (int i = 0; i < ASKERS; i++) {
+        EXPECT_BETWEEN(client_read_number(askers[i]), 0, 1);
+        EXPECT_MOVES(askers[i]);
+    }
+    EXPECT_NUMBER(server_calls(other, "client|unblock"), 0);
+}
+
 static const struct test_case cases[] = {
     {"idle clients stay, and speak with the new server",
      idle_clients_stay_and_speak_with_the_new_server},
@@ -300,6 +349,8 @@ static const struct test_case cases[] = {
      wait_claims_nothing_of_what_the_old_server_got},
     {"credentials of clients go with them", credentials_of_clients_go_with_them},
     {"who has not moved yet moves on", who_has_not_moved_yet_moves_on},
+    {"unblocking asked for during a reload stays at its server",
+     unblocking_asked_for_during_a_reload_stays_at_its_server},
 };
 
 SUITE_MAIN("reload, another server", cases)
