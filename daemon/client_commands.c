@@ -373,6 +373,7 @@ static void unblock_one(struct roll_call *roll, struct session *session)
     }
     if (session->is_blocking && session->lease != NULL) {
         unblocking->real_id = session->lease->upstream->real_id;
+        session->lease->is_dirty = true; /* it may come too late: nobody else must block there */
     } else if (session_waits_to_block(session)) {
         unblock_queued(unblocking, session);
     }

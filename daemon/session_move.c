@@ -115,6 +115,7 @@ static void ask_to_unblock(struct session *session, struct upstream *upstream)
                         .command = &fr_commands[FR_CMD_CLIENT_UNBLOCK],
                         .flags = SLOT_ALONE};
     pool->unblocker.ops = &unblocker_ops;
+    session->lease->is_dirty = true; /* it may come too late: nobody else must block there */
     upstream_send(upstream, &slot, frame, (size_t)len);
 }
 

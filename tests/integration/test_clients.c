@@ -106,6 +106,25 @@ static void unblock_reaches_the_blocked_session(void)
     EXPECT_CALL(blocked, "GET missing", "$-1\r\n");
 }
 
+/* An order to unblock it that comes too late must not meet another client's command there. */
+static void a_connection_unblocked_by_order_is_not_lent_again(void)
+{
+    NEEDS_DAEMON;
+    start();
+    struct client *blocked = session(), *other = session();
+    int64_t id = client_id(blocked);
+    client_send(blocked, "BLPOP missing 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    EXPECT_CALL(other, "GET missing", "$-1\r\n");
+    client_send(other, "CLIENT UNBLOCK %lld", (long long)id);
+    EXPECT_REPLY(other, ":1\r\n");
+    EXPECT_REPLY(blocked, "*-1\r\n");
+    int64_t before = server_info(server, "total_connections_received");
+    client_send(blocked, "BLPOP missing 0");
+    EXPECT_INFO(server, "blocked_clients", 1);
+    EXPECT_NUMBER(server_info(server, "total_connections_received"), before + 1);
+}
+
 static void kill_closes_sessions_and_no_lane(void)
 {
     NEEDS_DAEMON;
@@ -275,6 +294,8 @@ static const struct test_case cases[] = {
     {"ids are unique, ascending and the same wherever shown",
      ids_are_unique_ascending_and_everywhere_the_same},
     {"CLIENT UNBLOCK reaches a blocked session by its id", unblock_reaches_the_blocked_session},
+    {"a connection unblocked by order is not lent again",
+     a_connection_unblocked_by_order_is_not_lent_again},
     {"CLIENT KILL closes sessions of its prefix and no lane", kill_closes_sessions_and_no_lane},
     {"CLIENT KILL skips the killer by default", kill_skips_the_killer_by_default},
     {"an unknown CLIENT subcommand is answered here", unknown_client_subcommands_stay_here},
