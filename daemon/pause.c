@@ -5,10 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What has been removed cannot be resumed by anybody. */
+static bool is_paused(const struct pool *pool)
+{
+    bool is_removed = pool->is_leaving && pool->successor == NULL;
+    return prefix_is(pool->prefix, HOLD_PAUSED) && !is_removed;
+}
+
 bool pause_concerns(const struct session *session)
 {
-    return prefix_is(session->pool->prefix, HOLD_PAUSED) && session->lease == NULL &&
-           session->stream == STREAM_NONE && session->refusal == NULL;
+    return is_paused(session->pool) && session->lease == NULL && session->stream == STREAM_NONE &&
+           session->refusal == NULL;
 }
 
 static bool is_over(const struct pool *pool)
@@ -37,7 +44,7 @@ enum routed pause_route(struct session *session, const struct call *call)
     return routed;
 }
 
-void pause_release(struct pool *pool)
+static void wake(struct pool *pool)
 {
     struct session *session;
     TAILQ_FOREACH(session, &pool->sessions, link)
@@ -46,10 +53,18 @@ void pause_release(struct pool *pool)
     }
 }
 
+void pause_release(struct pool *pool)
+{
+    if (pool->is_leaving) { /* the order has reached the prefix in its place alone */
+        atomic_fetch_and(&pool->prefix->holds, ~(unsigned)HOLD_PAUSED);
+    }
+    wake(pool);
+}
+
 void pause_check(struct pool *pool)
 {
     if (prefix_is(pool->prefix, HOLD_PAUSED) && is_over(pool)) {
-        pause_release(pool);
+        wake(pool);
     }
 }
 

@@ -17,7 +17,7 @@ bool pause_concerns(const struct session *session);
 /* It waits, or is answered with why it was not carried out. */
 enum routed pause_route(struct session *session, const struct call *call);
 
-/* The pause is over, or has been for too long: sessions that wait go on. */
+/* The pause is over: sessions that wait go on, also those of a pool that is being left. */
 void pause_release(struct pool *pool);
 
 /* Look whether it has been for too long; once a second. */

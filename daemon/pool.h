@@ -63,7 +63,8 @@ struct prefix {
     bool is_lobby;     /* of the main socket, which has no server: its clients are to ask for one */
     _Atomic int users; /* its pools, and the main thread while it serves */
     _Atomic int64_t clients; /* sessions, and those that have been promised a place */
-    _Atomic unsigned holds;  /* enum prefix_hold; changed by the main thread */
+    _Atomic unsigned holds;  /* enum prefix_hold; changed by the main thread, and by the
+                                workers once no pool of it is served any more */
     _Atomic uint64_t paused_since_ms;
     struct quota quotas[QUOTA_KINDS];
     struct quota rings; /* clients that use shared memory */

@@ -173,6 +173,8 @@ void session_follow(struct session *session)
     if (is_blocked(session)) {
         session_unblock(session);
     } else if (to == NULL || is_bound(session)) {
+        session_resume(session, STOP_MOVE); /* it may have been on its way to what is gone now */
+        session_resume(session, STOP_PAUSE);
         session_retire(session);
     } else {
         follow_to(session, to);

@@ -190,6 +190,64 @@ static void a_server_can_be_replaced_during_a_pause(void)
     }
 }
 
+static void reload_to(int workers, const char *redis)
+{
+    char config[512];
+    snprintf(config, sizeof config,
+             "[flaskredisd]\nworkers = %d\nshutdown_ms = 2000\n%s[CACHE]\nurl = %s\n", workers,
+             redis, server_url(server));
+    file_write(pooler->config_path, config);
+    EXPECT_CALL_BEGINS(order, "RELOAD", "*1\r\n");
+}
+
+static bool has_ended(void *context)
+{
+    return client_has_ended(context);
+}
+
+/* What has to stay on a server that is left is resumed by the order for the one in its place. */
+static void who_cannot_go_to_the_other_server_is_resumed_too(void)
+{
+    NEEDS_DAEMON;
+    FOR_WORKERS(w)
+    {
+        start(worker_counts[w], "");
+        struct server *next = server_start(NULL);
+        char redis[256];
+        struct client *one = daemon_client3(pooler);
+        EXPECT_CALL(one, "SET k old", "+OK\r\n");
+        EXPECT_CALL_BEGINS(one, "SUBSCRIBE a", ">3\r\n");
+        EXPECT_CALL(order, "PAUSE redis", "+OK\r\n");
+        client_send(one, "GET k");
+        wait_gauge("clients_paused", 1);
+        snprintf(redis, sizeof redis, "[REDIS]\nurl = %s\n", server_url(next));
+        reload_to(worker_counts[w], redis);
+        expect_state("paused");
+        EXPECT_CALL(order, "RESUME redis", "+OK\r\n");
+        EXPECT_REPLY(one, "$3\r\nold\r\n");
+        EXPECT(wait_until(has_ended, one, patience_ms()));
+        daemon_stop(pooler);
+    }
+}
+
+/* Nobody could resume it any more. */
+static void a_pause_ends_with_its_prefix(void)
+{
+    NEEDS_DAEMON;
+    FOR_WORKERS(w)
+    {
+        start(worker_counts[w], "");
+        struct client *one = session();
+        EXPECT_CALL(one, "SET k v", "+OK\r\n");
+        EXPECT_CALL(order, "PAUSE redis", "+OK\r\n");
+        client_send(one, "GET k");
+        wait_gauge("clients_paused", 1);
+        reload_to(worker_counts[w], "");
+        EXPECT_ALL(one, "$1\r\nv\r\n");
+        daemon_stop(pooler);
+    }
+}
+
 static void who_is_not_let_in_is_told_so(void)
 {
     NEEDS_DAEMON;
@@ -383,6 +441,9 @@ static const struct test_case cases[] = {
     {"pausing waits for what is under way", pausing_waits_for_what_is_under_way},
     {"a pause has an end for commands", a_pause_has_an_end_for_commands},
     {"a server can be replaced during a pause", a_server_can_be_replaced_during_a_pause},
+    {"who cannot go to the other server is resumed, too",
+     who_cannot_go_to_the_other_server_is_resumed_too},
+    {"a pause ends with its prefix", a_pause_ends_with_its_prefix},
     {"who is not let in is told so", who_is_not_let_in_is_told_so},
     {"drained clients get what they are owed", drained_clients_get_what_they_are_owed},
     {"reconnecting loses no reply", reconnecting_loses_no_reply},

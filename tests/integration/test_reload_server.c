@@ -280,6 +280,31 @@ static void who_has_not_moved_yet_moves_on(void)
     EXPECT_END(client);
 }
 
+static void what_has_nowhere_to_go_any_more_is_answered_where_it_is(void)
+{
+    NEEDS_DAEMON;
+    static const char one_worker[] = "[flaskredisd]\nworkers = 1\n";
+    char *config = case_alloc(512);
+    snprintf(config, 512, "%s" REDIS, one_worker);
+    start(config);
+    other = server_start(NULL);
+    server_ask(server, "SET me one");
+    server_ask(other, "SET me two");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "GET me", "$3\r\none\r\n");
+    server_freeze(server);
+    client_send(client, "GET me");
+    snprintf(config, 512, "%s%s", one_worker, at_other(""));
+    EXPECT_RELOADED(config);
+    EXPECT_MOVES(daemon_client(pooler, "redis"));
+    client_send(client, "GET me");
+    snprintf(config, 512, "%s" CACHE, one_worker);
+    EXPECT_RELOADED(config);
+    EXPECT_CALL_BEGINS(daemon_client(pooler, "cache"), "CLIENT ID", ":");
+    server_thaw(server);
+    EXPECT_ALL(client, "$3\r\none\r\n$3\r\none\r\n");
+}
+
 static bool is_in_use(void *context)
 {
     (void)context;
@@ -349,6 +374,8 @@ static const struct test_case cases[] = {
      wait_claims_nothing_of_what_the_old_server_got},
     {"credentials of clients go with them", credentials_of_clients_go_with_them},
     {"who has not moved yet moves on", who_has_not_moved_yet_moves_on},
+    {"what has nowhere to go any more is answered where it is",
+     what_has_nowhere_to_go_any_more_is_answered_where_it_is},
     {"unblocking asked for during a reload stays at its server",
      unblocking_asked_for_during_a_reload_stays_at_its_server},
 };
