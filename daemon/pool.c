@@ -130,6 +130,7 @@ void pool_finish(struct pool *pool)
 static void bury(struct loop_task *task)
 {
     struct pool *pool = container_of(task, struct pool, bury);
+    event_del(&pool->tick); /* its last session may have asked for it while it was finished */
     mock_host_release(pool->context.settings);
     settings_release(pool->context.settings);
     prefix_release(pool->prefix);

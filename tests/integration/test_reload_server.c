@@ -305,6 +305,23 @@ static void what_has_nowhere_to_go_any_more_is_answered_where_it_is(void)
     EXPECT_ALL(client, "$3\r\none\r\n$3\r\none\r\n");
 }
 
+static void the_end_comes_while_a_server_that_was_left_owes_a_reply(void)
+{
+    NEEDS_DAEMON;
+    start_two("");
+    struct client *client = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "GET me", "$3\r\none\r\n");
+    server_freeze(server);
+    client_send(client, "GET me");
+    client_wait_consumed(client);
+    char *config = case_alloc(512);
+    snprintf(config, 512, "[flaskredisd]\nshutdown_ms = 0\n%s", at_other(""));
+    EXPECT_RELOADED(config);
+    EXPECT_ALL(client, "");
+    daemon_stop(pooler);
+    server_thaw(server);
+}
+
 static bool is_in_use(void *context)
 {
     (void)context;
@@ -376,6 +393,8 @@ static const struct test_case cases[] = {
     {"who has not moved yet moves on", who_has_not_moved_yet_moves_on},
     {"what has nowhere to go any more is answered where it is",
      what_has_nowhere_to_go_any_more_is_answered_where_it_is},
+    {"the end comes while a server that was left owes a reply",
+     the_end_comes_while_a_server_that_was_left_owes_a_reply},
     {"unblocking asked for during a reload stays at its server",
      unblocking_asked_for_during_a_reload_stays_at_its_server},
 };
