@@ -41,6 +41,7 @@ void census_office_close(struct census_office *office)
     if (office->workers == NULL) {
         return;
     }
+    office->is_closed = true; /* who is answered now may ask again */
     mailbox_close(&office->home);
     mailbox_run(&office->home);
     mailbox_finish(&office->home);
@@ -48,7 +49,7 @@ void census_office_close(struct census_office *office)
 
 bool census_start(struct census *census, struct census_office *office)
 {
-    if (office->under_way >= CENSUS_MOST) {
+    if (office->is_closed || office->under_way >= CENSUS_MOST) {
         return false;
     }
     office->under_way++;

@@ -16,6 +16,7 @@ struct census_office {
     struct worker *workers;
     int worker_count;
     int under_way;
+    bool is_closed;
     struct mailbox home; /* the main thread's */
 };
 
@@ -41,8 +42,8 @@ bool census_office_open(struct census_office *office, struct event_base *base,
  * Closing what was not opened is fine. */
 void census_office_close(struct census_office *office);
 
-/* Begin; from the main thread. False: too many are under way, and this one is the caller's still.
- */
+/* Begin; from the main thread. False: too many are under way, or the office is closed; this one is
+ * the caller's still. */
 bool census_start(struct census *census, struct census_office *office);
 
 #endif
