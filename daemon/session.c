@@ -426,6 +426,8 @@ void sessions_retire(struct pool *pool)
     struct session *next;
     for (session = TAILQ_FIRST(&pool->sessions); session != NULL; session = next) {
         next = TAILQ_NEXT(session, link);
-        session_retire(session);
+        if (!session->is_retiring) { /* else the server has been asked, and is again in a while */
+            session_retire(session);
+        }
     }
 }

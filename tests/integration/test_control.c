@@ -436,6 +436,21 @@ static void the_end_does_not_wait_for_orders(void)
     daemon_stop(pooler);
 }
 
+static void draining_does_not_pile_up_requests(void)
+{
+    NEEDS_DAEMON;
+    start(1, "");
+    struct client *blocked = session();
+    EXPECT_CALL(blocked, "GET k", "$-1\r\n");
+    client_send(blocked, "BLPOP q 0");
+    wait_gauge("clients_blocked", 1);
+    server_freeze(server);
+    EXPECT_CALL_BEGINS(order, "DRAIN redis TIMEOUT 300", "-BUSY 1 clients");
+    server_thaw(server);
+    EXPECT_ALL(blocked, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    EXPECT_BETWEEN(server_calls(server, "client|unblock"), 1, 4);
+}
+
 static const struct test_case cases[] = {
     {"paused commands wait and go on in order", paused_commands_wait_and_go_on_in_order},
     {"pausing waits for what is under way", pausing_waits_for_what_is_under_way},
@@ -453,6 +468,7 @@ static const struct test_case cases[] = {
     {"a reload tells what changed or is wrong", a_reload_tells_what_changed_or_is_wrong},
     {"a setting can be set until the next reload", a_setting_can_be_set_until_the_next_reload},
     {"the end does not wait for orders", the_end_does_not_wait_for_orders},
+    {"draining does not pile up requests", draining_does_not_pile_up_requests},
 };
 
 SUITE_MAIN("control", cases)
