@@ -419,6 +419,10 @@ static struct settings *read_overridden(struct admin *admin, const struct admin_
 static bool use(struct service *service, struct settings *fresh, struct problems *problems)
 {
     struct problems changes = {0};
+    if (service->is_ending) {
+        problems_note(problems, "the daemon is ending");
+        return false;
+    }
     settings_tell_changes(service->settings, fresh, &changes);
     if (changes.count > 1) {
         problems_note(problems, "the configuration file has changed, too: RELOAD first");

@@ -436,6 +436,27 @@ static void the_end_does_not_wait_for_orders(void)
     daemon_stop(pooler);
 }
 
+static bool cannot_be_set(void *context)
+{
+    return strstr(client_call(context, "SET redis leases 5")->data, ": the daemon is ending") !=
+           NULL;
+}
+
+static void nothing_is_set_while_the_daemon_ends(void)
+{
+    NEEDS_DAEMON;
+    start(3, "");
+    struct client *one = session();
+    EXPECT_CALL(one, "GET k", "$-1\r\n");
+    server_freeze(server);
+    client_send(one, "GET k");
+    wait_gauge("requests_outstanding", 1);
+    daemon_ask_to_end(pooler);
+    EXPECT(wait_until(cannot_be_set, order, patience_ms()));
+    server_thaw(server);
+    EXPECT_ALL(one, "$-1\r\n");
+}
+
 static void draining_does_not_pile_up_requests(void)
 {
     NEEDS_DAEMON;
@@ -469,6 +490,7 @@ static const struct test_case cases[] = {
     {"a setting can be set until the next reload", a_setting_can_be_set_until_the_next_reload},
     {"the end does not wait for orders", the_end_does_not_wait_for_orders},
     {"draining does not pile up requests", draining_does_not_pile_up_requests},
+    {"nothing is set while the daemon ends", nothing_is_set_while_the_daemon_ends},
 };
 
 SUITE_MAIN("control", cases)
