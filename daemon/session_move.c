@@ -146,6 +146,25 @@ static bool is_bound(const struct session *session)
            session_is_tunnel(session) || (session->lease != NULL && session->lease->is_sticky);
 }
 
+static bool has_user(const struct prefix_settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->user_count; i++) {
+        if (strcmp(settings->user_entries[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it would be let in under the new settings as what it is. A changed password is no reason,
+ * as it is none for a server. */
+static bool may_stay(const struct session *session, const struct prefix_settings *settings)
+{
+    return session->pool->context.settings->auth == settings->auth &&
+           (settings->auth != AUTH_CHECK || !session->is_authenticated ||
+            has_user(settings, session->user == NULL ? "default" : session->user));
+}
+
 /* To the new pool, as soon as that is possible. */
 static void follow_to(struct session *session, struct pool *to)
 {
@@ -172,7 +191,7 @@ void session_follow(struct session *session)
     }
     if (is_blocked(session)) {
         session_unblock(session);
-    } else if (to == NULL || is_bound(session)) {
+    } else if (to == NULL || is_bound(session) || !may_stay(session, to->context.settings)) {
         session_resume(session, STOP_MOVE); /* it may have been on its way to what is gone now */
         session_resume(session, STOP_PAUSE);
         session_retire(session);
@@ -193,25 +212,6 @@ static void follow_all(struct pool *pool)
 
 /* ------------------------------------------------------------------------------------------ rules
  */
-
-static bool has_user(const struct prefix_settings *settings, const char *name)
-{
-    for (size_t i = 0; i < settings->user_count; i++) {
-        if (strcmp(settings->user_entries[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether it would be let in under the new settings as what it is. A changed password is no reason,
- * as it is none for a server. */
-static bool may_stay(const struct session *session, const struct prefix_settings *settings)
-{
-    return session->pool->context.settings->auth == settings->auth &&
-           (settings->auth != AUTH_CHECK || !session->is_authenticated ||
-            has_user(settings, session->user == NULL ? "default" : session->user));
-}
 
 static void retire_strangers(struct pool *pool, const struct prefix_settings *settings)
 {

@@ -369,6 +369,26 @@ static void unblocking_asked_for_during_a_reload_stays_at_its_server(void)
     EXPECT_NUMBER(server_calls(other, "client|unblock"), 0);
 }
 
+static void rules_that_change_meanwhile_hold_for_who_has_not_moved_yet(void)
+{
+    static const char rules[] = "auth = check\nusers = a:1, b:2\n";
+    NEEDS_DAEMON;
+    start_two(rules);
+    struct client *client = daemon_client(pooler, "redis"), *late = daemon_client(pooler, "redis");
+    EXPECT_CALL(client, "AUTH b 2", "+OK\r\n");
+    EXPECT_CALL(late, "AUTH a 1", "+OK\r\n");
+    EXPECT_CALL(client, "GET me", "$3\r\none\r\n");
+    server_freeze(server);
+    client_send(client, "GET me");
+    client_wait_consumed(client);
+    EXPECT_RELOADED(at_other(rules));
+    EXPECT_MOVES(late);
+    EXPECT_RELOADED(at_other("auth = check\nusers = a:1\n"));
+    EXPECT_CALL(late, "GET me", "$3\r\ntwo\r\n");
+    server_thaw(server);
+    EXPECT_ALL(client, "$3\r\none\r\n");
+}
+
 static const struct test_case cases[] = {
     {"idle clients stay, and speak with the new server",
      idle_clients_stay_and_speak_with_the_new_server},
@@ -395,6 +415,8 @@ static const struct test_case cases[] = {
      what_has_nowhere_to_go_any_more_is_answered_where_it_is},
     {"the end comes while a server that was left owes a reply",
      the_end_comes_while_a_server_that_was_left_owes_a_reply},
+    {"rules that change meanwhile hold for who has not moved yet",
+     rules_that_change_meanwhile_hold_for_who_has_not_moved_yet},
     {"unblocking asked for during a reload stays at its server",
      unblocking_asked_for_during_a_reload_stays_at_its_server},
 };
