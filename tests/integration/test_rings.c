@@ -245,6 +245,37 @@ static void full_rings_hold_up_their_own_client_only(void)
     }
 }
 
+/* Requests are put in again and again behind the end, before the ring is ever found empty. */
+static void requests_behind_the_end_are_left_in_the_ring(void)
+{
+    static const char get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+    size_t len = sizeof(get) - 1, sent = 0, before, answered = 0;
+    char value[VALUE_LEN + 1] = "";
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    struct client *client = daemon_client(pooler, "redis");
+    memset(value, 'x', VALUE_LEN);
+    client_command(client, "SET", "k", value, NULL);
+    EXPECT_REPLY(client, "+OK\r\n");
+    int64_t quiet_ms = now_ms();
+    while (now_ms() - quiet_ms < QUIET_MS) { /* until nothing more is taken */
+        size_t part = rings_put(rings, get + sent % len, len - sent % len);
+        quiet_ms = part > 0 ? now_ms() : quiet_ms;
+        sent += part;
+    }
+    before = sent;
+    client_half_close(rings->socket);
+    EXPECT_CALL(client, "PING", "+PONG\r\n"); /* behind which that has been noticed */
+    EXPECT_CALL(client, "PING", "+PONG\r\n");
+    while (answered < before / len) {
+        EXPECT_NUMBER(strlen(rings_read(rings)), VALUE_LEN + strlen("$2000\r\n\r\n"));
+        answered++;
+        sent += rings_put(rings, get + sent % len, len - sent % len);
+    }
+    EXPECT(rings_end(rings));
+    EXPECT_NUMBER(fr_channel_untaken(&rings->end), sent - before);
+}
+
 /* ------------------------------------------------------------------------------------------ trust
  */
 
@@ -551,6 +582,7 @@ static const struct test_case cases[] = {
     {"replies that do not fit come whole and in order",
      replies_that_do_not_fit_come_whole_and_in_order},
     {"full rings hold up their own client only", full_rings_hold_up_their_own_client_only},
+    {"requests behind the end are left in the ring", requests_behind_the_end_are_left_in_the_ring},
     {"the memory cannot change its size, nor the page be written by clients",
      the_memory_cannot_change_its_size_nor_the_page_be_written},
     {"positions that cannot be end the session", positions_that_cannot_be_end_the_session},
