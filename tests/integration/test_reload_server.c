@@ -7,6 +7,7 @@
 #include "tests/support/client.h"
 #include "tests/support/daemon.h"
 #include "tests/support/process.h"
+#include "tests/support/rings.h"
 #include "tests/support/server.h"
 #include "tests/support/suite.h"
 
@@ -389,11 +390,34 @@ static void rules_that_change_meanwhile_hold_for_who_has_not_moved_yet(void)
     EXPECT_ALL(client, "$3\r\none\r\n");
 }
 
+static bool is_shared_at_other(void *rings)
+{
+    rings_send(rings, "GET me");
+    return strcmp(rings_read(rings), "$3\r\ntwo\r\n") == 0;
+}
+
+/* And counts among those who have some of the prefix as it is now. */
+static void shared_memory_goes_along(void)
+{
+    start_two("");
+    struct rings *rings = rings_attach(pooler, FR_RING_CAP_MIN);
+    EXPECT_RINGS(rings, "GET me", "$3\r\none\r\n");
+    EXPECT_RELOADED(at_other("rings = 1\n"));
+    EXPECT(wait_until(is_shared_at_other, rings, patience_ms()));
+    EXPECT(rings_try_attach(pooler, FR_RING_CAP_MIN, FR_RING_CAP_MIN) == NULL);
+    EXPECT_HAS(rings_refusal(), "\"rings\"");
+    EXPECT_RINGS(rings, "SET k v", "+OK\r\n");
+    rings_close(rings);
+    client_wait_listed(daemon_client(pooler, "redis"), "id=", 2); /* the refused one, and this */
+    rings_attach(pooler, FR_RING_CAP_MIN);
+}
+
 static const struct test_case cases[] = {
     {"idle clients stay, and speak with the new server",
      idle_clients_stay_and_speak_with_the_new_server},
     {"replies outstanding come from the old server, what follows from the new one",
      replies_outstanding_come_from_the_old_server},
+    {"shared memory goes along", shared_memory_goes_along},
     {"a transaction ends where it began", a_transaction_ends_where_it_began},
     {"a transaction that takes too long is lost as with its connection",
      a_transaction_that_takes_too_long_is_lost_as_with_its_connection},

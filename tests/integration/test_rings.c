@@ -140,28 +140,6 @@ static void a_user_and_a_prefix_have_limits_of_their_own(void)
     expect_refused(rings_try_attach(pooler, CAP, CAP), "\"rings\"");
 }
 
-static bool is_without_k(void *rings)
-{
-    rings_send(rings, "GET k");
-    return strcmp(rings_read(rings), "$-1\r\n") == 0;
-}
-
-static void who_goes_on_at_another_server_takes_the_memory_along(void)
-{
-    start("");
-    struct rings *rings = rings_attach(pooler, CAP);
-    EXPECT_RINGS(rings, "SET k v", "+OK\r\n");
-    char *config = case_alloc(512);
-    snprintf(config, 512, "[REDIS]\nurl = %s\nrings = 1\n", server_url(server_start(NULL)));
-    EXPECT(daemon_reload(pooler, config));
-    EXPECT(wait_until(is_without_k, rings, patience_ms()));
-    expect_refused(rings_try_attach(pooler, CAP, CAP), "\"rings\"");
-    EXPECT_RINGS(rings, "SET k w", "+OK\r\n");
-    rings_close(rings);
-    client_wait_listed(daemon_client(pooler, "redis"), "id=", 2); /* the refused one, and this */
-    rings_attach(pooler, CAP);
-}
-
 /* ----------------------------------------------------------------------------------------- streams
  */
 
@@ -575,8 +553,6 @@ static const struct test_case cases[] = {
     {"sizes of rings are agreed on", sizes_are_agreed_on},
     {"what is wrong with ATTACH leaves the client on its socket", what_is_wrong_leaves_the_socket},
     {"limits are named, and given back", limits_are_named},
-    {"who goes on at another server takes the memory along",
-     who_goes_on_at_another_server_takes_the_memory_along},
     {"a user and a prefix have limits of their own", a_user_and_a_prefix_have_limits_of_their_own},
     {"values larger than the rings pass", values_larger_than_the_rings_pass},
     {"replies that do not fit come whole and in order",
