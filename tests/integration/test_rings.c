@@ -416,11 +416,13 @@ static pid_t pumping_child(void)
     struct rings *rings = rings_attach(pooler, CAP);
     pid_t child = fork();
     EXPECT(child >= 0);
-    while (child == 0) {
-        sent += rings_put(rings, requests + sent % len, len - sent % len);
-        fr_channel_receive(&rings->end, data, sizeof(data), &count, &kicks);
-        if (kicks) {
-            rings_kick(rings);
+    if (child == 0) {
+        for (;;) {
+            sent += rings_put(rings, requests + sent % len, len - sent % len);
+            fr_channel_receive(&rings->end, data, sizeof(data), &count, &kicks);
+            if (kicks) {
+                rings_kick(rings);
+            }
         }
     }
     rings_close(rings);
