@@ -198,25 +198,34 @@ static void replies_that_do_not_fit_come_whole_and_in_order(void)
     }
 }
 
-/* Nobody reads: requests stay in the ring, replies in the daemon are bounded, and all come later.
+static const char get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+
+/* Ask for a value until nothing more is taken, for no reply is. Returns how many bytes were put in.
  */
-static void full_rings_hold_up_their_own_client_only(void)
+static size_t fill_rings(struct rings *rings, struct client *client)
 {
-    static const char get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
     size_t len = sizeof(get) - 1, sent = 0;
     char value[VALUE_LEN + 1] = "";
-    start("");
-    struct rings *rings = rings_attach(pooler, CAP);
-    struct client *client = daemon_client(pooler, "redis");
     memset(value, 'x', VALUE_LEN);
     client_command(client, "SET", "k", value, NULL);
     EXPECT_REPLY(client, "+OK\r\n");
-    int64_t quiet_ms = now_ms();
-    while (now_ms() - quiet_ms < QUIET_MS) { /* until nothing more is taken */
+    for (int64_t quiet_ms = now_ms(); now_ms() - quiet_ms < QUIET_MS;) {
         size_t part = rings_put(rings, get + sent % len, len - sent % len);
         quiet_ms = part > 0 ? now_ms() : quiet_ms;
         sent += part;
     }
+    return sent;
+}
+
+/* Nobody reads: requests stay in the ring, replies in the daemon are bounded, and all come later.
+ */
+static void full_rings_hold_up_their_own_client_only(void)
+{
+    size_t len = sizeof(get) - 1;
+    start("");
+    struct rings *rings = rings_attach(pooler, CAP);
+    struct client *client = daemon_client(pooler, "redis");
+    size_t sent = fill_rings(rings, client);
     expect_served();
     for (size_t i = 0; i < sent / len; i++) {
         EXPECT_NUMBER(strlen(rings_read(rings)), VALUE_LEN + strlen("$2000\r\n\r\n"));
@@ -226,22 +235,12 @@ static void full_rings_hold_up_their_own_client_only(void)
 /* Requests are put in again and again behind the end, before the ring is ever found empty. */
 static void requests_behind_the_end_are_left_in_the_ring(void)
 {
-    static const char get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
-    size_t len = sizeof(get) - 1, sent = 0, before, answered = 0;
-    char value[VALUE_LEN + 1] = "";
+    size_t len = sizeof(get) - 1, answered = 0;
     start("");
     struct rings *rings = rings_attach(pooler, CAP);
     struct client *client = daemon_client(pooler, "redis");
-    memset(value, 'x', VALUE_LEN);
-    client_command(client, "SET", "k", value, NULL);
-    EXPECT_REPLY(client, "+OK\r\n");
-    int64_t quiet_ms = now_ms();
-    while (now_ms() - quiet_ms < QUIET_MS) { /* until nothing more is taken */
-        size_t part = rings_put(rings, get + sent % len, len - sent % len);
-        quiet_ms = part > 0 ? now_ms() : quiet_ms;
-        sent += part;
-    }
-    before = sent;
+    size_t sent = fill_rings(rings, client);
+    size_t before = sent;
     client_half_close(rings->socket);
     EXPECT_CALL(client, "PING", "+PONG\r\n"); /* behind which that has been noticed */
     EXPECT_CALL(client, "PING", "+PONG\r\n");
