@@ -33,16 +33,6 @@
 #define UNACKNOWLEDGED_MS 30000
 
 static void on_writable(evutil_socket_t fd, short what, void *arg);
-/* A server that neither reads, nor says anything, nor closes is given up. */
-static void await_last_words(struct upstream *upstream)
-{
-    if (upstream->is_paused || loop_now_ms() - upstream->last_active_ms < LAST_WORDS_MS) {
-        upstream_set_timer(&upstream->timer, LAST_WORDS_MS);
-    } else {
-        upstream_end_connection(upstream, LOSS_BEFORE_REPLY);
-    }
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 static void flush(struct loop_task *task);
 static void try_address(struct upstream *upstream);
@@ -233,6 +223,16 @@ void upstream_connect(struct upstream *upstream)
 {
     if (upstream->state == UPSTREAM_CLOSED && !upstream->is_dead) {
         start_attempt(upstream);
+    }
+}
+
+/* A server that neither reads, nor says anything, nor closes is given up. */
+static void await_last_words(struct upstream *upstream)
+{
+    if (upstream->is_paused || loop_now_ms() - upstream->last_active_ms < LAST_WORDS_MS) {
+        upstream_set_timer(&upstream->timer, LAST_WORDS_MS);
+    } else {
+        upstream_end_connection(upstream, LOSS_BEFORE_REPLY);
     }
 }
 

@@ -33,14 +33,17 @@ static void start(void)
     pooler = daemon_start(server_url(server), "[REDIS]\nurl = {url}\n[CACHE]\nurl = {url}\n");
 }
 
+/* What the tool is called with, and how it ends. */
+struct tool_row {
+    const char *line;
+    int code;
+    const char *part; /* of what it prints */
+};
+
 static void exit_codes_tell_how_it_went(void)
 {
     NEEDS_DAEMON;
-    static const struct {
-        const char *line;
-        int code;
-        const char *part;
-    } rows[] = {
+    static const struct tool_row rows[] = {
         {"ping", OK, "flaskredisd answers within"},
         {"ping CACHE", OK, "CACHE answers within"},
         {"--json ping", OK, "{\"ping\": \"flaskredisd\", \"us\": "},
@@ -72,11 +75,7 @@ static void exit_codes_tell_how_it_went(void)
 static void orders_are_passed_on(void)
 {
     NEEDS_DAEMON;
-    static const struct {
-        const char *line;
-        int code;
-        const char *part;
-    } rows[] = {
+    static const struct tool_row rows[] = {
         {"pause redis", OK, ""},
         {"status", OK, "paused"},
         {"resume redis", OK, ""},
