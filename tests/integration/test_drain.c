@@ -9,6 +9,7 @@
 #include "tests/support/client.h"
 #include "tests/support/daemon.h"
 #include "tests/support/peer.h"
+#include "tests/support/port.h"
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 #include "tests/support/suite.h"

@@ -16,6 +16,7 @@
 #include "tests/support/client.h"
 #include "tests/support/daemon.h"
 #include "tests/support/manager.h"
+#include "tests/support/port.h"
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 #include "tests/support/suite.h"

@@ -1,36 +1,18 @@
-/* Starting: the port is asked from the kernel and then given to the server; if another process
- * takes it in between, the server ends and another port is tried. */
 #include "tests/support/server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "tests/support/port.h"
 
 enum {
-    ATTEMPTS = 5,
+    ATTEMPTS = 5, /* a port can be lost where outgoing connections have such low ones, too */
     ARGUMENTS_MAX = 64
 };
 
 static int started; /* servers of this process, to tell their files apart */
-
-uint16_t free_tcp_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof(address);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
-        FAIL("no loopback port: %s", strerror(errno));
-    }
-    close(fd);
-    return ntohs(address.sin_port);
-}
 
 char *server_url(const struct server *server)
 {

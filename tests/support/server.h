@@ -62,9 +62,6 @@ int64_t server_clients(struct server *server, const char *words);
 int64_t server_keys(struct server *server, int db);
 int64_t server_all_keys(struct server *server);
 
-/* A port of the loopback that nobody has now, and hardly anybody will have at once. */
-uint16_t free_tcp_port(void);
-
 /* Wait until the field of INFO is value, or fail. */
 #define EXPECT_INFO(server, field, value) expect_info(__FILE__, __LINE__, server, field, value)
 void expect_info(const char *file, int line, struct server *server, const char *field,
