@@ -27,6 +27,9 @@ void slowlog_note(struct slowlog *slowlog, const struct slow_command *command);
 /* Number i from the newest, 0 the last one; NULL: there are no more. */
 const struct slow_command *slowlog_at(const struct slowlog *slowlog, unsigned i);
 
+/* Take in those of another, each in the place of its time; the oldest of both go first. */
+void slowlog_merge(struct slowlog *slowlog, const struct slowlog *other);
+
 /* Forget them. */
 void slowlog_clear(struct slowlog *slowlog);
 

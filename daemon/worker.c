@@ -232,6 +232,7 @@ static void bequeath(const struct pool *pool, struct pool *successor)
         histogram_add(&successor->context.waits.histograms[row],
                       &pool->context.waits.histograms[row]);
     }
+    slowlog_merge(&successor->context.slowlog, &pool->context.slowlog);
 }
 
 /* Once a second. */

@@ -412,12 +412,32 @@ static void shared_memory_goes_along(void)
     rings_attach(pooler, FR_RING_CAP_MIN);
 }
 
+static bool is_left_alone(void *left)
+{
+    return server_clients(left, "name=flaskredisd") == 0;
+}
+
+static void the_slow_log_goes_along(void)
+{
+    NEEDS_DAEMON;
+    start_two("slow_ms = 1\n");
+    struct client *client = daemon_client(pooler, "redis"), *admin = daemon_client(pooler, "admin");
+    client_send(client, "EVAL 'for i = 1, 3e6 do end return 1' 0");
+    EXPECT_REPLY(client, ":1\r\n");
+    EXPECT_RELOADED(at_other("slow_ms = 1\n"));
+    EXPECT_MOVES(client);
+    EXPECT(wait_until(is_left_alone, server, patience_ms()));
+    client_call(admin, "SLOWLOG REDIS");
+    EXPECT_REPLY_HAS(admin, "$7\r\ncommand\r\n$4\r\neval\r\n");
+}
+
 static const struct test_case cases[] = {
     {"idle clients stay, and speak with the new server",
      idle_clients_stay_and_speak_with_the_new_server},
     {"replies outstanding come from the old server, what follows from the new one",
      replies_outstanding_come_from_the_old_server},
     {"shared memory goes along", shared_memory_goes_along},
+    {"the slow log goes along", the_slow_log_goes_along},
     {"a transaction ends where it began", a_transaction_ends_where_it_began},
     {"a transaction that takes too long is lost as with its connection",
      a_transaction_that_takes_too_long_is_lost_as_with_its_connection},

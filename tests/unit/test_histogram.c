@@ -75,12 +75,62 @@ static void the_slow_log_keeps_the_last_ones(void)
     slowlog_clear(&slowlog);
 }
 
+/* Filled by hand: when it is, is of the clock on the wall. */
+static void slow_note_at(struct slowlog *slowlog, int64_t at_ms, uint64_t client)
+{
+    slowlog_note(slowlog, &(struct slow_command){.client = client});
+    slowlog->commands[(slowlog->count - 1) % SLOWLOG_CAP].at_ms = at_ms;
+}
+
+static void slow_logs_of_two_become_one_in_the_order_of_time(void)
+{
+    struct slowlog one = {0}, two = {0}, none = {0};
+    slow_note_at(&two, 20, 2);
+    slow_note_at(&two, 40, 4);
+    slowlog_merge(&one, &two); /* into an empty one */
+    EXPECT_NUMBER(slowlog_at(&one, 0)->client, 4);
+    slowlog_clear(&two);
+    slow_note_at(&two, 10, 1);
+    slow_note_at(&two, 30, 3);
+    slow_note_at(&two, 50, 5);
+    slowlog_merge(&one, &two);
+    slowlog_merge(&one, &none);
+    for (unsigned i = 0; i < 5; i++) {
+        EXPECT_NUMBER(slowlog_at(&one, i)->client, 5 - i);
+    }
+    EXPECT(slowlog_at(&one, 5) == NULL);
+    slowlog_note(&one, &(struct slow_command){.client = 6});
+    EXPECT_NUMBER(slowlog_at(&one, 0)->client, 6);
+    EXPECT_NUMBER(slowlog_at(&one, 5)->client, 1);
+    slowlog_clear(&one);
+    slowlog_clear(&two);
+}
+
+static void of_two_full_slow_logs_the_newest_stay(void)
+{
+    struct slowlog one = {0}, two = {0};
+    for (uint64_t i = 0; i < 2 * SLOWLOG_CAP; i += 2) {
+        slow_note_at(&one, (int64_t)i, i);
+        slow_note_at(&two, (int64_t)i + 1, i + 1);
+    }
+    slowlog_merge(&one, &two);
+    for (unsigned i = 0; i < SLOWLOG_CAP; i++) {
+        EXPECT_NUMBER(slowlog_at(&one, i)->client, 2 * SLOWLOG_CAP - 1 - i);
+    }
+    EXPECT(slowlog_at(&one, SLOWLOG_CAP) == NULL);
+    slowlog_clear(&one);
+    slowlog_clear(&two);
+}
+
 static const struct test_case cases[] = {
     {"every time has one bucket that holds it", every_time_has_one_bucket_that_holds_it},
     {"quantiles are of what was noted", quantiles_are_of_what_was_noted},
     {"counts below powers of two are exact", counts_below_powers_of_two_are_exact},
     {"histograms add up", histograms_add_up},
     {"the slow log keeps the last ones", the_slow_log_keeps_the_last_ones},
+    {"slow logs of two become one in the order of time",
+     slow_logs_of_two_become_one_in_the_order_of_time},
+    {"of two full slow logs the newest stay", of_two_full_slow_logs_the_newest_stay},
 };
 
 SUITE_MAIN("histogram", cases)
