@@ -178,35 +178,38 @@ void admin_show_latency(const struct admin_request *request)
 /* ------------------------------------------------------------------------------------------ LIMITS
  */
 
-static void add_limit(struct rows *rows, const char *prefix, const char *setting, int64_t used,
-                      int64_t most, int64_t waiting)
+static void add_limit(struct rows *rows, const char *prefix, const struct tally_limit *limit)
 {
     rows_begin(rows);
     rows_text(rows, "prefix", prefix);
-    rows_text(rows, "setting", setting);
-    rows_number(rows, "used", used);
-    rows_number(rows, "most", most);
-    rows_number(rows, "waiting", waiting);
+    rows_text(rows, "setting", limit->setting);
+    rows_number(rows, "used", limit->used);
+    rows_number(rows, "most", limit->most);
+    rows_number(rows, "waiting", limit->waiting);
     rows_end(rows);
+}
+
+static void tell_limits_of_all(const struct house *house, struct rows *rows)
+{
+    const struct tally_limit limits[] = {
+        {"clients_max", atomic_load(&house->clients), atomic_load(&house->clients_max), 0},
+        {"memory_max", atomic_load(&house->memory_used), atomic_load(&house->memory_max), 0},
+        {"rings_max", atomic_load(&house->rings.all.used), atomic_load(&house->rings.most), 0},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        add_limit(rows, "", &limits[i]);
+    }
 }
 
 static void tell_limits(struct question *question)
 {
-    const struct house *house = &question->admin->service->house;
     if (question->prefix[0] == '\0') {
-        add_limit(&question->rows, "", "clients_max", atomic_load(&house->clients),
-                  atomic_load(&house->clients_max), 0);
-        add_limit(&question->rows, "", "memory_max", atomic_load(&house->memory_used),
-                  atomic_load(&house->memory_max), 0);
+        tell_limits_of_all(&question->admin->service->house, &question->rows);
     }
     for (size_t i = 0; i < question->tallies.count; i++) {
         const struct tally *tally = &question->tallies.items[i];
-        for (int kind = 0; kind < QUOTA_KINDS; kind++) {
-            if (kind != QUOTA_RESCUE) {
-                add_limit(&question->rows, tally->prefix, quota_settings[kind],
-                          tally->quotas[kind].used, tally->quotas[kind].most,
-                          tally->quotas[kind].waiting);
-            }
+        for (int row = 0; row < TALLY_LIMITS; row++) {
+            add_limit(&question->rows, tally->prefix, &tally->limits[row]);
         }
     }
 }
@@ -232,9 +235,11 @@ static void tell_memory(struct question *question)
     struct mallinfo2 allocated = mallinfo2();
     int64_t input = 0;
     int64_t unwritten = 0;
+    int64_t shared = 0;
     for (size_t i = 0; i < question->tallies.count; i++) {
         input += question->tallies.items[i].gauges[GAUGE_input_bytes];
         unwritten += question->tallies.items[i].gauges[GAUGE_unwritten_bytes];
+        shared += question->tallies.items[i].gauges[GAUGE_shared_bytes];
     }
     add_memory(&question->rows, "resident", tally_resident_bytes());
     add_memory(&question->rows, "allocated", (int64_t)(allocated.uordblks + allocated.hblkhd));
@@ -242,6 +247,7 @@ static void tell_memory(struct question *question)
                atomic_load(&question->admin->service->house.memory_used));
     add_memory(&question->rows, "requests_of_clients", input);
     add_memory(&question->rows, "unwritten_to_servers", unwritten);
+    add_memory(&question->rows, "shared_with_clients", shared);
 }
 
 void admin_show_memory(const struct admin_request *request)

@@ -153,19 +153,19 @@ static void write_quotas(const struct tallies *tallies, struct evbuffer *to)
 {
     static const struct {
         const char *name, *help;
-    } families[] = {{"quota_used", "lent connections, by the setting that bounds them"},
-                    {"quota_limit", "lent connections there may be"},
-                    {"quota_waiting", "clients in the queue for one"}};
+    } families[] = {
+        {"quota_used", "connections lent or memory shared, by the setting that bounds it"},
+        {"quota_limit", "how much there may be of it"},
+        {"quota_waiting", "clients in the queue for one"}};
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
         begin_family(to, families[f].name, "gauge", families[f].help);
         for (size_t i = 0; i < tallies->count; i++) {
             const struct tally *tally = &tallies->items[i];
-            for (int kind = 0; kind < QUOTA_RESCUE; kind++) {
-                const int64_t values[] = {tally->quotas[kind].used, tally->quotas[kind].most,
-                                          tally->quotas[kind].waiting};
+            for (int row = 0; row < TALLY_LIMITS; row++) {
+                const struct tally_limit *limit = &tally->limits[row];
+                const int64_t values[] = {limit->used, limit->most, limit->waiting};
                 evbuffer_add_printf(to, "flaskredis_%s{prefix=\"%s\",quota=\"%s\"} %" PRId64 "\n",
-                                    families[f].name, tally->label, quota_settings[kind],
-                                    values[f]);
+                                    families[f].name, tally->label, limit->setting, values[f]);
             }
         }
     }

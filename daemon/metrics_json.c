@@ -57,10 +57,11 @@ static void add_prefix(struct evbuffer *to, const struct tally *tally)
         add_number(to, stat_rows[row].name, (int64_t)tally->counters[row]);
     }
     evbuffer_add_printf(to, ",\"quotas\":[");
-    for (int kind = 0; kind < QUOTA_RESCUE; kind++) {
+    for (int row = 0; row < TALLY_LIMITS; row++) {
+        const struct tally_limit *limit = &tally->limits[row];
         evbuffer_add_printf(to, "%s[\"%s\",%" PRId64 ",%" PRId64 ",%" PRId64 "]",
-                            kind == 0 ? "" : ",", quota_settings[kind], tally->quotas[kind].used,
-                            tally->quotas[kind].most, tally->quotas[kind].waiting);
+                            row == 0 ? "" : ",", limit->setting, limit->used, limit->most,
+                            limit->waiting);
     }
     evbuffer_add_printf(to, "]");
     add_waits(to, &tally->waits);

@@ -57,6 +57,8 @@ static void add_session(struct tally *tally, const struct session *session)
     tally->gauges[GAUGE_clients_paused] += (session->stops & STOP_PAUSE) != 0;
     tally->gauges[GAUGE_clients_blocked] += session->is_blocking && session->outstanding > 0;
     tally->gauges[GAUGE_clients_subscribed] += session_is_subscribed(session);
+    tally->gauges[GAUGE_clients_sharing] += session->has_ring;
+    tally->gauges[GAUGE_shared_bytes] += (int64_t)transport_shared_bytes(&session->transport);
     tally->gauges[GAUGE_requests_outstanding] += session->outstanding;
     tally->gauges[GAUGE_input_bytes] += (int64_t)session->in_cap;
     tally->gauges[GAUGE_unread_bytes] += (int64_t)session->accounted;
@@ -110,14 +112,23 @@ static void count_hub(void *arg, const struct upstream *upstream)
     tally->gauges[GAUGE_hubs]++;
 }
 
-static void add_quotas(struct tally *tally, const struct pool *pool)
+static struct tally_limit limit_of(const struct quota *quota, const char *setting, int64_t most)
 {
-    for (int kind = 0; kind < QUOTA_KINDS; kind++) { /* counted once, over all workers */
-        const struct quota *quota = &pool->prefix->quotas[kind];
-        tally->quotas[kind].used = atomic_load(&quota->used);
-        tally->quotas[kind].waiting = atomic_load(&quota->waiting);
-        tally->quotas[kind].most = quota_most(pool, (enum quota_kind)kind);
+    return (struct tally_limit){.setting = setting,
+                                .used = atomic_load(&quota->used),
+                                .most = most,
+                                .waiting = atomic_load(&quota->waiting)};
+}
+
+/* Counted once, over all workers. */
+static void take_limits(struct tally *tally, const struct pool *pool)
+{
+    const struct prefix *prefix = pool->prefix;
+    for (int kind = 0; kind < QUOTA_RESCUE; kind++) {
+        tally->limits[kind] = limit_of(&prefix->quotas[kind], quota_settings[kind],
+                                       quota_most(pool, (enum quota_kind)kind));
     }
+    tally->limits[QUOTA_RESCUE] = limit_of(&prefix->rings, "rings", pool->context.settings->rings);
 }
 
 /* The main socket's has no server, and nothing to be counted. */
@@ -146,7 +157,9 @@ void tallies_add(struct tallies *tallies, const struct pool *pool)
     tally->gauges[GAUGE_connections_ready] += pool->context.standing;
     tally->gauges[GAUGE_leases_idle] += pool->idle_lease_count;
     hubs_visit(pool, count_hub, tally);
-    add_quotas(tally, pool);
+    if (pool->successor == NULL) { /* else its settings are past */
+        take_limits(tally, pool);
+    }
 }
 
 /* Pages of the process that are in memory: the second number of the file. */

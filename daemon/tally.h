@@ -1,5 +1,5 @@
 /* What a prefix has and has done, added up over all workers: the rows of stats.def and gauges.def,
- * and its quotas. */
+ * and its limits. */
 #ifndef TALLY_H
 #define TALLY_H
 
@@ -19,6 +19,18 @@ extern const struct gauge_row {
     const char *name, *help;
 } gauge_rows[GAUGE_COUNT];
 
+/* Something of a prefix that is bounded: each kind of connection that is lent, and shared memory.
+ */
+struct tally_limit {
+    const char *setting; /* that bounds it */
+    int64_t used, most;
+    int64_t waiting; /* clients in the queue for it */
+};
+
+enum {
+    TALLY_LIMITS = QUOTA_RESCUE + 1
+};
+
 struct tally {
     char *prefix;   /* its name; for pools of clients' URLs, the URL without a password */
     char *label;    /* the same as it stands between the quotes of a metric */
@@ -28,9 +40,7 @@ struct tally {
     uint64_t counters[STAT_COUNT];
     int64_t gauges[GAUGE_COUNT];
     struct waits waits;
-    struct {
-        int64_t used, waiting, most;
-    } quotas[QUOTA_KINDS];
+    struct tally_limit limits[TALLY_LIMITS];
 };
 
 struct tallies {

@@ -82,6 +82,11 @@ void transport_attach(struct transport *transport, struct channel *channel)
     transport_want_read(transport, is_reading);
 }
 
+size_t transport_shared_bytes(const struct transport *transport)
+{
+    return transport->channel == NULL ? 0 : transport->channel->len;
+}
+
 void transport_consume(struct transport *transport)
 {
     char taken[4096];

@@ -64,6 +64,9 @@ void transport_make_lazy(struct transport *transport);
  * What comes over the socket then is an error, and its end the stream's. */
 void transport_attach(struct transport *transport, struct channel *channel);
 
+/* How much memory it shares with its peer; 0: the stream is the socket. */
+size_t transport_shared_bytes(const struct transport *transport);
+
 /* Take what has been looked at out of the kernel. */
 void transport_consume(struct transport *transport);
 

@@ -55,18 +55,6 @@ static int count_in(const struct client *client, const char *text)
     return count;
 }
 
-/* The number behind a field's name in the last reply, from a place on. */
-static int64_t number_of(const char *reply, const char *name)
-{
-    char field[80];
-    snprintf(field, sizeof field, "\r\n%s\r\n:", name);
-    const char *found = strstr(reply, field);
-    if (found == NULL) {
-        FAIL("no field %s in %s", name, reply);
-    }
-    return strtoll(found + strlen(field), NULL, 10);
-}
-
 static const int worker_counts[] = {1, 3};
 #define FOR_WORKERS(i) for (size_t i = 0; i < sizeof worker_counts / sizeof *worker_counts; i++)
 
@@ -140,13 +128,13 @@ static void numbers_are_those_of_all_workers(void)
             users[i] = session();
             EXPECT_CALL(users[i], "GET k", "$-1\r\n");
         }
-        EXPECT_NUMBER(number_of(client_call(one, "SHOW POOLS redis")->data, "clients"), count);
+        EXPECT_NUMBER(field_number(client_call(one, "SHOW POOLS redis")->data, "clients"), count);
         const char *stats = client_call(one, "SHOW STATS redis")->data;
-        EXPECT_NUMBER(number_of(stats, "requests_shared"), count);
-        EXPECT_NUMBER(number_of(stats, "replies"), count);
-        EXPECT_NUMBER(number_of(stats, "client_written_bytes"), count * 5);
-        EXPECT_BETWEEN(number_of(stats, "server_read_bytes"), count * 5, INT64_MAX);
-        EXPECT_NUMBER(number_of(client_call(one, "SHOW STATS cache")->data, "replies"), 0);
+        EXPECT_NUMBER(field_number(stats, "requests_shared"), count);
+        EXPECT_NUMBER(field_number(stats, "replies"), count);
+        EXPECT_NUMBER(field_number(stats, "client_written_bytes"), count * 5);
+        EXPECT_BETWEEN(field_number(stats, "server_read_bytes"), count * 5, INT64_MAX);
+        EXPECT_NUMBER(field_number(client_call(one, "SHOW STATS cache")->data, "replies"), 0);
         EXPECT_CALL(users[0], "MULTI", "+OK\r\n");
         client_call(one, "SHOW LIMITS REDIS");
         EXPECT_REPLY_HAS(one, "$7\r\nsetting\r\n$6\r\nleases\r\n$4\r\nused\r\n:1\r\n$4\r\nmost\r\n"
@@ -194,7 +182,7 @@ static void long_lists_come_in_pages(void)
             client_call(one, "SHOW CLIENTS REDIS LIMIT 100 AFTER %lld", (long long)after);
             seen += count_in(one, "$2\r\nid\r\n");
             EXPECT_NUMBER(count_in(one, "$4\r\nnote\r\n"), page < 2);
-            after = page < 2 ? number_of(one->reply.data, "after") : after;
+            after = page < 2 ? field_number(one->reply.data, "after") : after;
         }
         EXPECT_NUMBER(seen, MANY);
         EXPECT_REPLY_HAS(one, "$4\r\nlast\r\n");
@@ -350,7 +338,7 @@ static void let_pass(int64_t ms)
 
 static bool is_one_outstanding(void *one)
 {
-    return number_of(client_call(one, "SHOW POOLS redis")->data, "requests_outstanding") == 1;
+    return field_number(client_call(one, "SHOW POOLS redis")->data, "requests_outstanding") == 1;
 }
 
 static void time_queued_is_told_apart_from_time_of_the_server(void)
@@ -372,8 +360,8 @@ static void time_queued_is_told_apart_from_time_of_the_server(void)
     EXPECT_REPLY(user, "$1\r\nv\r\n");
     client_call(one, "SLOWLOG");
     EXPECT_REPLY_HAS(one, "$7\r\ncommand\r\n$3\r\nget\r\n");
-    EXPECT_BETWEEN(number_of(one->reply.data, "server_us"), 50000, INT64_MAX);
-    EXPECT_BETWEEN(number_of(one->reply.data, "queued_us"), 0, 40000);
+    EXPECT_BETWEEN(field_number(one->reply.data, "server_us"), 50000, INT64_MAX);
+    EXPECT_BETWEEN(field_number(one->reply.data, "queued_us"), 0, 40000);
     EXPECT_CALL(one, "SLOWLOG RESET", "*0\r\n");
     server_kill(server);
     client_send(user, "INCR n");
@@ -383,10 +371,10 @@ static void time_queued_is_told_apart_from_time_of_the_server(void)
     EXPECT_REPLY(user, ":1\r\n");
     client_call(one, "SLOWLOG REDIS LIMIT 1");
     EXPECT_REPLY_HAS(one, "$4\r\nincr\r\n");
-    EXPECT_BETWEEN(number_of(one->reply.data, "queued_us"), 50000, INT64_MAX);
-    EXPECT_NUMBER(number_of(latency_row(one, "queue"), "count"), 3);
-    EXPECT_BETWEEN(number_of(latency_row(one, "queue"), "most_us"), 50000, INT64_MAX);
-    EXPECT_BETWEEN(number_of(latency_row(one, "server"), "most_us"), 50000, INT64_MAX);
+    EXPECT_BETWEEN(field_number(one->reply.data, "queued_us"), 50000, INT64_MAX);
+    EXPECT_NUMBER(field_number(latency_row(one, "queue"), "count"), 3);
+    EXPECT_BETWEEN(field_number(latency_row(one, "queue"), "most_us"), 50000, INT64_MAX);
+    EXPECT_BETWEEN(field_number(latency_row(one, "server"), "most_us"), 50000, INT64_MAX);
 }
 
 static void who_blocks_is_not_slow(void)
@@ -397,8 +385,8 @@ static void who_blocks_is_not_slow(void)
     struct client *one = admin(), *user = session();
     EXPECT_CALL(user, "BLPOP q 0.1", "*-1\r\n");
     EXPECT_CALL(one, "SLOWLOG", "*0\r\n");
-    EXPECT_NUMBER(number_of(latency_row(one, "server"), "count"), 0);
-    EXPECT_NUMBER(number_of(latency_row(one, "lease"), "count"), 1);
+    EXPECT_NUMBER(field_number(latency_row(one, "server"), "count"), 0);
+    EXPECT_NUMBER(field_number(latency_row(one, "lease"), "count"), 1);
 }
 
 static const struct test_case cases[] = {

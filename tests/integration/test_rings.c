@@ -119,6 +119,20 @@ static void what_is_wrong_leaves_the_socket(void)
     EXPECT_HAS(rings_read(rings), "once");
 }
 
+/* Where who operates the daemon looks. */
+static void expect_accounted(int64_t count)
+{
+    struct client *admin = daemon_client(pooler, "admin");
+    EXPECT_NUMBER(field_number(client_call(admin, "SHOW POOLS REDIS")->data, "clients_sharing"),
+                  count);
+    const char *limits = client_call(admin, "SHOW LIMITS")->data;
+    EXPECT_NUMBER(field_number(strstr(limits, "rings_max"), "used"), count);
+    EXPECT_NUMBER(field_number(strstr(limits, "\r\nrings\r\n"), "used"), count);
+    const char *memory = client_call(admin, "SHOW MEMORY")->data;
+    EXPECT_NUMBER(field_number(strstr(memory, "shared_with_clients"), "bytes"),
+                  count * (int64_t)fr_channel_len(CAP, CAP));
+}
+
 static void limits_are_named(void)
 {
     start_with("rings_max = 2");
@@ -126,6 +140,7 @@ static void limits_are_named(void)
     rings_attach(pooler, CAP);
     expect_refused(rings_try_attach(pooler, CAP, CAP), "-POOLDENY");
     EXPECT_HAS(rings_refusal(), "\"rings_max\"");
+    expect_accounted(2);
     rings_close(first);
     client_wait_listed(daemon_client(pooler, "redis"), "id=", 3); /* the refused one, and this */
     rings_attach(pooler, CAP);

@@ -293,6 +293,17 @@ int64_t client_read_number(struct client *client)
     return strtoll(reply->data + 1, NULL, 10);
 }
 
+int64_t field_number(const char *reply, const char *name)
+{
+    char field[80];
+    snprintf(field, sizeof(field), "\r\n%s\r\n:", name);
+    const char *found = strstr(reply, field);
+    if (found == NULL) {
+        FAIL("no field %s in %s", name, reply);
+    }
+    return strtoll(found + strlen(field), NULL, 10);
+}
+
 bool client_has_ended(struct client *client)
 {
     client_gather(client);

@@ -84,6 +84,9 @@ void client_wait_listed(struct client *client, const char *text, int count);
 /* Take one reply that is an integer. */
 int64_t client_read_number(struct client *client);
 
+/* The number behind a field's name in a reply, from a place on; the case fails without. */
+int64_t field_number(const char *reply, const char *name);
+
 /* Whether the other side has closed; reads what comes before, keeps it. Returns at once. */
 bool client_has_ended(struct client *client);
 
