@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* A port that nobody listens on, and that no other test takes while this process lives: a server may
- * be stopped and started on it again. */
+/* A port that nobody listens on, and that no other test takes while this process lives: a server
+ * may be stopped and started on it again. */
 uint16_t free_tcp_port(void);
 
 #endif
