@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -22,10 +21,7 @@ enum {
     NOBODY = 65534
 };
 
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(int workers, const char *settings)
+static void start_workers(int workers, const char *settings)
 {
     char config[1024];
     server = server_start(NULL);
@@ -38,11 +34,6 @@ static void start(int workers, const char *settings)
 static struct client *admin(void)
 {
     return daemon_client(pooler, "admin");
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
 }
 
 /* How often a text stands in the last reply. */
@@ -72,7 +63,7 @@ static void every_topic_is_shown_in_both_protocols(void)
     char expected[64];
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *one = admin(), *user = session(), *other = daemon_client(pooler, "cache");
         EXPECT_CALL(user, "SET k v", "+OK\r\n");
         EXPECT_CALL(other, "GET k", "$1\r\nv\r\n");
@@ -97,7 +88,7 @@ static void every_topic_is_shown_in_both_protocols(void)
 static void what_is_no_command_is_an_error_that_helps(void)
 {
     NEEDS_DAEMON;
-    start(1, "");
+    start_workers(1, "");
     struct client *one = admin();
     EXPECT_CALL(one, "GET k", "-ERR unknown command GET (HELP lists those there are)\r\n");
     EXPECT_CALL(one, "SHOW",
@@ -121,7 +112,7 @@ static void numbers_are_those_of_all_workers(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *one = admin(), *users[MANY / 10];
         int count = MANY / 10;
         for (int i = 0; i < count; i++) {
@@ -170,7 +161,7 @@ static void long_lists_come_in_pages(void)
     allow_many_descriptors();
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *one = admin(), *users[MANY];
         for (int i = 0; i < MANY; i++) {
             users[i] = session();
@@ -243,7 +234,7 @@ static void only_those_named_may_use_it(void)
         {"admin_users = 12345\n", 12345, 4712, "+PONG"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        start(1, rows[i].settings);
+        start_workers(1, rows[i].settings);
         if (!open_the_way()) {
             case_skip("needs root to become another user");
             return;
@@ -257,14 +248,14 @@ static void only_those_named_may_use_it(void)
 static void without_the_setting_there_is_no_socket(void)
 {
     NEEDS_DAEMON;
-    start(1, "admin_socket = no\n");
+    start_workers(1, "admin_socket = no\n");
     EXPECT(client_try_connect(daemon_address(pooler, "admin")) == NULL);
 }
 
 static void hostile_guests_harm_nobody(void)
 {
     NEEDS_DAEMON;
-    start(1, "");
+    start_workers(1, "");
     struct client *half = admin(), *broken = admin(), *large = admin(), *one = admin();
     client_send_bytes(half, "*2\r\n$4\r\nSHO", 11);
     client_send_bytes(broken, "*1\r\n$x\r\n", 8);
@@ -288,7 +279,7 @@ static void hostile_guests_harm_nobody(void)
 static void too_many_guests_give_way_to_the_last(void)
 {
     NEEDS_DAEMON;
-    start(1, "");
+    start_workers(1, "");
     struct client *guests[GUESTS];
     for (int i = 0; i < GUESTS; i++) {
         guests[i] = admin();
@@ -302,7 +293,7 @@ static void too_many_guests_give_way_to_the_last(void)
 static void lines_typed_by_hand_are_understood(void)
 {
     NEEDS_DAEMON;
-    start(3, "");
+    start_workers(3, "");
     struct client *one = admin();
     static const char lines[] = "PING\r\n\r\nSHOW \"VERSION\"\r\nPING\n";
     client_send_bytes(one, lines, sizeof lines - 1);

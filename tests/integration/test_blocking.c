@@ -6,28 +6,13 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
     SLACK_MS = 200
 };
-
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
 
 /* A client blocked for ever in BLPOP of this list, so many being blocked then. */
 static struct client *blocked_on(const char *list, int64_t count)
@@ -199,7 +184,7 @@ static void every_blocking_command_ends_in_time(void)
     };
     start("");
     server_ask(server, "XGROUP CREATE stream g $ MKSTREAM");
-    struct client *two = session(), *three = daemon_client3(pooler);
+    struct client *two = session(), *three = session3();
     struct client *direct = server_client(server);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         int64_t before = now_ms();
@@ -226,7 +211,7 @@ static void who_waits_for_the_quota_ends_in_time_too(void)
     blocked_on("q", 1);
     int64_t before = now_ms();
     for (int i = 0; i < LINES; i++) {
-        clients[i] = i % 2 == 0 ? session() : daemon_client3(pooler);
+        clients[i] = i % 2 == 0 ? session() : session3();
         client_send(clients[i], "%s", lines[i]);
     }
     for (int i = 0; i < LINES; i++) {

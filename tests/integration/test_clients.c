@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -15,21 +14,6 @@ enum {
 };
 
 #define FIRST_ID (INT64_C(1) << 32) /* below are ids of servers */
-
-static struct server *server;
-static struct daemon *pooler;
-
-/* One server, one prefix. */
-static void start(void)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), "");
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
 
 /* The number behind "name=" in a CLIENT INFO line. */
 static int64_t info_number(struct client *client, const char *name)
@@ -58,7 +42,7 @@ static void ids_are_unique_ascending_and_everywhere_the_same(void)
     struct client *clients[SESSIONS];
     int64_t ids[SESSIONS];
     char line[64];
-    start();
+    start("");
     for (int i = 0; i < SESSIONS; i++) {
         clients[i] = session();
         client_send(clients[i], "CLIENT ID");
@@ -91,7 +75,7 @@ static void unblock_reaches_the_blocked_session(void)
         {"TIMEOUT", "*-1\r\n"},
         {"ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"},
     };
-    start();
+    start("");
     struct client *blocked = session(), *other = session();
     int64_t id = client_id(blocked);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -110,7 +94,7 @@ static void unblock_reaches_the_blocked_session(void)
 static void a_connection_unblocked_by_order_is_not_lent_again(void)
 {
     NEEDS_DAEMON;
-    start();
+    start("");
     struct client *blocked = session(), *other = session();
     int64_t id = client_id(blocked);
     client_send(blocked, "BLPOP missing 0");
@@ -152,7 +136,7 @@ static void kill_closes_sessions_and_no_lane(void)
 static void kill_skips_the_killer_by_default(void)
 {
     NEEDS_DAEMON;
-    start();
+    start("");
     struct client *one = session(), *killer = session();
     EXPECT_CALL(one, "GET k", "$-1\r\n");
     EXPECT_CALL(killer, "CLIENT KILL TYPE normal", ":1\r\n");
@@ -164,7 +148,7 @@ static void kill_skips_the_killer_by_default(void)
 
 static void unknown_client_subcommands_stay_here(void)
 {
-    start();
+    start("");
     struct client *one = session();
     EXPECT_CALL(one, "GET k", "$-1\r\n");
     int64_t errors = server_info(server, "total_error_replies");
@@ -178,7 +162,7 @@ static void unknown_client_subcommands_stay_here(void)
 
 static void tracking_redirects_to_a_session(void)
 {
-    start();
+    start("");
     struct client *target = session(), *reader = session();
     struct client *writer = server_client(server);
     int64_t id = client_id(target);
@@ -202,7 +186,7 @@ static void tracking_redirects_to_a_session(void)
 
 static void tracking_that_ended_redirects_nowhere(void)
 {
-    start();
+    start("");
     struct client *target = session(), *reader = session();
     int64_t id = client_id(target);
     EXPECT_CALL_BEGINS(target, "SUBSCRIBE __redis__:invalidate", "*3\r\n");
@@ -220,7 +204,7 @@ static void tracking_words_its_errors_as_redis(void)
         "CLIENT TRACKING MAYBE; CLIENT TRACKING OFF NOSUCH; CLIENT TRACKING OFF NOLOOP; "
         "CLIENT TRACKING ON NOSUCH; CLIENT TRACKING; CLIENT TRACKING OFF; CLIENT TRACKINGINFO; "
         "CLIENT UNBLOCK 1 ERROR x; CLIENT UNBLOCK 1 MAYBE; CLIENT UNBLOCK";
-    start();
+    start("");
     EXPECT_SAME(session(), server_client(server), script);
 }
 
@@ -235,7 +219,7 @@ static const char *line_of(const struct bytes *list, int64_t id)
 
 static void lists_are_in_the_order_of_connecting_or_of_naming(void)
 {
-    start();
+    start("");
     struct client *clients[SESSIONS];
     int64_t ids[SESSIONS];
     for (int i = 0; i < SESSIONS; i++) {
@@ -254,7 +238,7 @@ static void lists_are_in_the_order_of_connecting_or_of_naming(void)
 
 static void lists_count_what_is_queued(void)
 {
-    start();
+    start("");
     struct client *one = session(), *other = session();
     int64_t id = client_id(one);
     EXPECT_CALL(one, "MULTI", "+OK\r\n");
@@ -271,7 +255,7 @@ static void lists_count_what_is_queued(void)
 /* The watched key stays watched, and the session itself. */
 static void hello_changes_the_protocol_of_who_has_a_connection(void)
 {
-    start();
+    start("");
     struct client *one = session(), *other = session();
     int64_t id = client_id(one);
     EXPECT_CALL(one, "WATCH k", "+OK\r\n");

@@ -5,41 +5,17 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
-
-static struct server *server; /* behind the daemon */
-static struct server *twin;   /* asked directly */
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    twin = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
-
-static struct client *direct3(void)
-{
-    struct client *client = server_client(twin);
-    EXPECT_CALL_BEGINS(client, "HELLO 3", "%7\r\n");
-    return client;
-}
 
 /* Run a script in both protocols, through the daemon and directly. */
 static void compare(const char *script)
 {
-    EXPECT_SAME(session(), server_client(twin), script);
+    EXPECT_SAME(session(), server_client(twin()), script);
     server_ask(server, "FLUSHALL");
-    server_ask(twin, "FLUSHALL");
-    EXPECT_SAME(daemon_client3(pooler), direct3(), script);
+    server_ask(twin(), "FLUSHALL");
+    EXPECT_SAME(session3(), direct3(), script);
 }
 
 /* ------------------------------------------------------------------------- stateless commands */
@@ -80,7 +56,7 @@ static void errors_are_the_servers(void)
     start("");
     /* MONITOR with arguments would begin in some versions; here it is the words' count that counts.
      */
-    EXPECT_SAME(session(), server_client(twin), script);
+    EXPECT_SAME(session(), server_client(twin()), script);
 }
 
 /* ------------------------------------------------------------------------------- transactions */
@@ -254,7 +230,7 @@ static void an_unfinished_transaction_is_dropped_with_its_session(void)
 static void blocking_pops_wait_and_wake(void)
 {
     start("");
-    struct client *two = session(), *three = daemon_client3(pooler), *other = session();
+    struct client *two = session(), *three = session3(), *other = session();
     EXPECT_CALL(two, "BLPOP q 0.05", "*-1\r\n");
     EXPECT_CALL(three, "BLPOP q 0.05", "_\r\n");
     EXPECT_CALL(three, "BLMOVE q r LEFT LEFT 0.05", "_\r\n");

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -15,14 +14,12 @@ enum {
     PIPELINE = 50
 };
 
-static struct server *server;
-static struct daemon *pooler;
 static struct client *order;
 
 static const int worker_counts[] = {1, 3};
 #define FOR_WORKERS(i) for (size_t i = 0; i < sizeof worker_counts / sizeof *worker_counts; i++)
 
-static void start(int workers, const char *settings)
+static void start_workers(int workers, const char *settings)
 {
     char config[512];
     server = server_start(NULL);
@@ -31,11 +28,6 @@ static void start(int workers, const char *settings)
              settings);
     pooler = daemon_start(server_url(server), config);
     order = daemon_client(pooler, "admin");
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
 }
 
 static int64_t gauge(const char *name)
@@ -82,7 +74,7 @@ static void paused_commands_wait_and_go_on_in_order(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *clients[CLIENTS];
         for (int i = 0; i < CLIENTS; i++) {
             clients[i] = session();
@@ -116,7 +108,7 @@ static void pausing_waits_for_what_is_under_way(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *one = session(), *open = session(), *blocked = session();
         EXPECT_CALL(one, "SET k v", "+OK\r\n");
         client_send(blocked, "BLPOP q 0");
@@ -148,7 +140,7 @@ static void pausing_waits_for_what_is_under_way(void)
 static void a_pause_has_an_end_for_commands(void)
 {
     NEEDS_DAEMON;
-    start(1, "pause_ms = 50\n");
+    start_workers(1, "pause_ms = 50\n");
     struct client *one = session(), *two = session();
     EXPECT_CALL(one, "GET k", "$-1\r\n");
     EXPECT_CALL(order, "PAUSE redis", "+OK\r\n");
@@ -168,7 +160,7 @@ static void a_server_can_be_replaced_during_a_pause(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct server *next = server_start(NULL);
         struct client *one = session();
         EXPECT_CALL(one, "SET k old", "+OK\r\n");
@@ -211,10 +203,10 @@ static void who_cannot_go_to_the_other_server_is_resumed_too(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct server *next = server_start(NULL);
         char redis[256];
-        struct client *one = daemon_client3(pooler);
+        struct client *one = session3();
         EXPECT_CALL(one, "SET k old", "+OK\r\n");
         EXPECT_CALL_BEGINS(one, "SUBSCRIBE a", ">3\r\n");
         EXPECT_CALL(order, "PAUSE redis", "+OK\r\n");
@@ -236,7 +228,7 @@ static void a_pause_ends_with_its_prefix(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *one = session();
         EXPECT_CALL(one, "SET k v", "+OK\r\n");
         EXPECT_CALL(order, "PAUSE redis", "+OK\r\n");
@@ -253,7 +245,7 @@ static void who_is_not_let_in_is_told_so(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *one = session();
         EXPECT_CALL(one, "GET k", "$-1\r\n");
         EXPECT_CALL(order, "DISABLE redis", "+OK\r\n");
@@ -271,7 +263,7 @@ static void drained_clients_get_what_they_are_owed(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *idle = session(), *busy = session(), *other = daemon_client(pooler, "cache");
         EXPECT_CALL(idle, "GET k", "$-1\r\n");
         EXPECT_CALL(busy, "SET k v", "+OK\r\n");
@@ -298,7 +290,7 @@ static void reconnecting_loses_no_reply(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *clients[CLIENTS];
         int64_t expected = 0;
         for (int i = 0; i < CLIENTS; i++) {
@@ -333,7 +325,7 @@ static void reconnecting_loses_no_reply(void)
 static void connections_are_other_ones_after_reconnecting(void)
 {
     NEEDS_DAEMON;
-    start(1, "");
+    start_workers(1, "");
     struct client *one = session();
     EXPECT_CALL(one, "GET k", "$-1\r\n");
     int64_t before = server_info(server, "total_connections_received");
@@ -349,7 +341,7 @@ static void clients_are_killed_by_number_or_all(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         struct client *one = session(), *two = session(), *three = session();
         struct client *other = daemon_client(pooler, "cache");
         EXPECT_CALL(other, "GET k", "$-1\r\n");
@@ -373,7 +365,7 @@ static void clients_are_killed_by_number_or_all(void)
 static void a_reload_tells_what_changed_or_is_wrong(void)
 {
     NEEDS_DAEMON;
-    start(3, "");
+    start_workers(3, "");
     char config[512];
     static const char form[] = "[flaskredisd]\nworkers = 3\nshutdown_ms = 2000\n[REDIS]\nurl = "
                                "%s\n%s\n[CACHE]\nurl = %s\n";
@@ -397,7 +389,7 @@ static void a_setting_can_be_set_until_the_next_reload(void)
     NEEDS_DAEMON;
     FOR_WORKERS(w)
     {
-        start(worker_counts[w], "");
+        start_workers(worker_counts[w], "");
         EXPECT_CALL(order, "SET redis leases 5", "+OK\r\n");
         EXPECT_CALL(order, "SET redis on_loss close", "+OK\r\n");
         EXPECT_CALL(order, "SET redis leases 6", "+OK\r\n");
@@ -426,7 +418,7 @@ static void a_setting_can_be_set_until_the_next_reload(void)
 static void the_end_does_not_wait_for_orders(void)
 {
     NEEDS_DAEMON;
-    start(3, "");
+    start_workers(3, "");
     struct client *one = session();
     EXPECT_CALL(one, "MULTI", "+OK\r\n");
     client_send(order, "PAUSE redis TIMEOUT 60000");
@@ -445,7 +437,7 @@ static bool cannot_be_set(void *context)
 static void nothing_is_set_while_the_daemon_ends(void)
 {
     NEEDS_DAEMON;
-    start(3, "");
+    start_workers(3, "");
     struct client *one = session();
     EXPECT_CALL(one, "GET k", "$-1\r\n");
     server_freeze(server);
@@ -460,7 +452,7 @@ static void nothing_is_set_while_the_daemon_ends(void)
 static void draining_does_not_pile_up_requests(void)
 {
     NEEDS_DAEMON;
-    start(1, "");
+    start_workers(1, "");
     struct client *blocked = session();
     EXPECT_CALL(blocked, "GET k", "$-1\r\n");
     client_send(blocked, "BLPOP q 0");

@@ -7,11 +7,10 @@
 #include <sys/socket.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/peer.h"
 #include "tests/support/port.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -19,26 +18,13 @@ enum {
     CROWD = 20
 };
 
-static struct server *server;
 static struct peer *peer;
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
 
 static void start_with_peer(void)
 {
     peer = peer_start();
     pooler = daemon_start(peer_url(peer), "[flaskredisd]\nshutdown_ms = 20000\n"
                                           "[REDIS]\nurl = {url}\n");
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
 }
 
 static void send_increments(struct client *client)

@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/peer.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -18,26 +17,12 @@ enum {
 
 static const char three_workers[] = "[flaskredisd]\nworkers = 3\n[REDIS]\nurl = {url}\n";
 
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
 /* A scripted server and a daemon before it. */
 static struct peer *start_peer(const char *settings)
 {
     struct peer *peer = peer_start();
     pooler = daemon_start_redis(peer_url(peer), settings);
     return peer;
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
 }
 
 /* Append a request of some short words ("SET k") and one of len zeros. */
@@ -130,13 +115,12 @@ static void select_under_watch_lasts_however_the_watch_ends(void)
         {"GET x; SELECT 3; WATCH k; SELECT 5; RESET; SET k v", 0},
     };
     start("");
-    struct server *twin = server_start(NULL);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        EXPECT_SAME(session(), server_client(twin), rows[i].script);
+        EXPECT_SAME(session(), server_client(twin()), rows[i].script);
         EXPECT_NUMBER(server_keys(server, rows[i].db), 1);
         EXPECT_NUMBER(server_all_keys(server), 1);
         server_ask(server, "FLUSHALL");
-        server_ask(twin, "FLUSHALL");
+        server_ask(twin(), "FLUSHALL");
     }
 }
 
@@ -324,7 +308,7 @@ static void messages_are_not_redirected_to_the_daemons_connections(void)
     };
     NEEDS_DAEMON;
     start("");
-    struct client *victim = daemon_client3(pooler), *one = session();
+    struct client *victim = session3(), *one = session();
     EXPECT_CALL(victim, "GET k", "_\r\n");
     for (int id = 1; id <= IDS; id++) {
         client_send(one, "CLIENT TRACKING ON REDIRECT %d BCAST", id);
@@ -473,10 +457,9 @@ static void auth_under_watch_changes_the_user(void)
                                  "MULTI; SET bob:2 y; EXEC; GET bob:2";
     static const char user[] = "ACL SETUSER bob on >b ~bob:* +@all";
     start("auth = passthrough\n");
-    struct server *twin = server_start(NULL);
     server_ask(server, user);
-    server_ask(twin, user);
-    EXPECT_SAME(session(), server_client(twin), script);
+    server_ask(twin(), user);
+    EXPECT_SAME(session(), server_client(twin()), script);
 }
 
 static void who_must_authenticate_is_told_at_once(void)

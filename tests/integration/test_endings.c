@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -16,20 +15,6 @@ enum {
     MIB = 1024 * KIB,
     STUCK_MS = 200
 };
-
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
 
 /* A request of three words, the last of len zeros, without its line end. */
 static void add_value(struct bytes *to, const char *command, const char *key, size_t len)
@@ -324,9 +309,8 @@ static void a_subscriber_that_has_unsubscribed_goes_on_as_before(void)
                                  "UNSUBSCRIBE y; PUNSUBSCRIBE x*; UNSUBSCRIBE; PUNSUBSCRIBE z; "
                                  "ECHO e; MULTI; GET k; EXEC; GET k";
     start("sticky_max = 1\n");
-    struct server *twin = server_start(NULL);
     for (int round = 0; round < 5; round++) {
-        struct client *two = session(), *direct = server_client(twin);
+        struct client *two = session(), *direct = server_client(twin());
         EXPECT_SAME(two, direct, script);
         client_close(two);
         struct client *three = session();

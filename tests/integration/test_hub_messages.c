@@ -5,29 +5,9 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
-
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
-
-static struct client *session3(void)
-{
-    return daemon_client3(pooler);
-}
 
 /* The connections of the server that have a channel. */
 static int64_t channel_connections(void)

@@ -2,26 +2,20 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/peer.h"
 #include "tests/support/process.h"
 #include "tests/support/suite.h"
 
 static struct peer *peer;
-static struct daemon *pooler;
 
-static void start(const char *settings)
+static void start_peer_before(const char *settings)
 {
     struct bytes config = {0};
     bytes_printf(&config, "[flaskredisd]\nworkers = 1\n[REDIS]\nurl = {url}\n%s", settings);
     peer = peer_start();
     pooler = daemon_start(peer_url(peer), config.data);
     bytes_finish(&config);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
 }
 
 static bool has_ended(void *context)
@@ -53,9 +47,9 @@ static void push(const char *bytes)
 static void a_shard_channel_taken_away_is_told_to_its_subscribers(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SSUBSCRIBE s", PEER_ANSWER, ">3\r\n$10\r\nssubscribe\r\n$1\r\ns\r\n:1\r\n", 0);
-    struct client *one = session(), *two = daemon_client3(pooler);
+    struct client *one = session(), *two = session3();
     EXPECT_CALL(one, "SSUBSCRIBE s", "*3\r\n$10\r\nssubscribe\r\n$1\r\ns\r\n:1\r\n");
     EXPECT_CALL(two, "SSUBSCRIBE s", ">3\r\n$10\r\nssubscribe\r\n$1\r\ns\r\n:1\r\n");
     peer_send(peer, peer_connection_of(peer, "SSUBSCRIBE"),
@@ -78,7 +72,7 @@ static void acknowledgements_nobody_waits_for_end_the_hub(void)
         "+OK\r\n",
     };
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 0);
     struct client *other = session();
     EXPECT_CALL(other, "SET k v", "+OK\r\n");
@@ -93,7 +87,7 @@ static void acknowledgements_nobody_waits_for_end_the_hub(void)
 static void an_acknowledgement_of_another_name_ends_the_hub(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, ">3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:1\r\n", 0);
     EXPECT_CALL_BEGINS(session(), "SUBSCRIBE a", "-POOLLOST ");
 }
@@ -101,7 +95,7 @@ static void an_acknowledgement_of_another_name_ends_the_hub(void)
 static void messages_for_nobody_are_given_up(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 0);
     peer_on(peer, "UNSUBSCRIBE z", PEER_ANSWER, ">3\r\n$11\r\nunsubscribe\r\n$1\r\nz\r\n:1\r\n", 0);
     struct client *one = subscriber();
@@ -115,7 +109,7 @@ static void messages_for_nobody_are_given_up(void)
 static void a_refused_release_is_asked_for_again(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 0);
     peer_on(peer, "UNSUBSCRIBE a", PEER_ANSWER, "-BUSY Redis is busy running a script.\r\n", 2);
     peer_on(peer, "UNSUBSCRIBE a", PEER_ANSWER, ">3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n", 0);
@@ -129,7 +123,7 @@ static void a_refused_release_is_asked_for_again(void)
 static void a_subscriber_that_goes_before_its_acknowledgement_leaves_nothing(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE a", PEER_HOLD, "", 1);
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 0);
     struct client *one = session();
@@ -144,7 +138,7 @@ static void a_subscriber_that_goes_before_its_acknowledgement_leaves_nothing(voi
 static void nothing_is_released_that_somebody_waits_for(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 1);
     peer_on(peer, "SUBSCRIBE a", PEER_HOLD, "", 0);
     peer_on(peer, "PING", PEER_HOLD, "", 0);
@@ -166,13 +160,13 @@ static void nothing_is_released_that_somebody_waits_for(void)
 static void a_subscription_that_was_sent_and_lost_says_so(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE", PEER_CLOSE, "", 1);
     struct client *one = session();
     EXPECT_CALL_BEGINS(one, "SUBSCRIBE a", "-POOLLOST ");
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     daemon_stop(pooler);
-    start("on_loss = close\n");
+    start_peer_before("on_loss = close\n");
     peer_on(peer, "SUBSCRIBE", PEER_CLOSE, "", 1);
     struct client *two = session();
     client_send(two, "SUBSCRIBE a");
@@ -183,7 +177,7 @@ static void a_subscription_that_was_sent_and_lost_says_so(void)
 static void subscribers_end_when_they_cannot_be_subscribed_again(void)
 {
     NEEDS_DAEMON;
-    start("hub_loss = resubscribe\n");
+    start_peer_before("hub_loss = resubscribe\n");
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 1);
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, "-NOPERM no more\r\n", 0);
     peer_on(peer, "SUBSCRIBE b", PEER_ANSWER, ">3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:1\r\n", 0);
@@ -212,7 +206,7 @@ static void counts_that_are_none_pass_unchanged(void)
         {"-ERR no\r\n", "-ERR no\r\n"},
     };
     NEEDS_DAEMON;
-    start("");
+    start_peer_before("");
     peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 0);
     subscriber();
     subscriber();

@@ -5,29 +5,9 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
-
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
-
-static struct client *session3(void)
-{
-    return daemon_client3(pooler);
-}
 
 /* ----------------------------------------------------------------------------------------- replies
  */
@@ -72,14 +52,13 @@ static const char *const scripts[] = {
 static void compare_replies(const char *settings)
 {
     start(settings);
-    struct server *twin = server_start(NULL);
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
-        expect_same_stream(session(), server_client(twin), scripts[i]);
-        struct client *direct = server_client(twin);
+        expect_same_stream(session(), server_client(twin()), scripts[i]);
+        struct client *direct = server_client(twin());
         EXPECT_CALL_BEGINS(direct, "HELLO 3", "%7\r\n");
         expect_same_stream(session3(), direct, scripts[i]);
         server_ask(server, "FLUSHALL");
-        server_ask(twin, "FLUSHALL");
+        server_ask(twin(), "FLUSHALL");
     }
 }
 
@@ -100,8 +79,7 @@ static void a_resp2_subscriber_is_restricted(void)
         "MULTI; CONFIG NONSENSE; CONFIG GET maxmemory; MONITOR; BLPOP q 0; EVAL x 0; PUBLISH a m; "
         "WATCH k; SELECT 3; HELLO 3; CLIENT LIST; SPUBLISH a m; QUIT; GET k";
     start("");
-    struct server *twin = server_start(NULL);
-    expect_same_stream(session(), server_client(twin), script);
+    expect_same_stream(session(), server_client(twin()), script);
 }
 
 static void a_resp3_subscriber_is_not(void)
@@ -111,8 +89,7 @@ static void a_resp3_subscriber_is_not(void)
         "BLPOP q 0.01; FOO; WATCH k; UNWATCH; SELECT 3; GET k; ECHO e; UNSUBSCRIBE a; HELLO 2; "
         "GET k; PUNSUBSCRIBE n*; GET k; QUIT";
     start("");
-    struct server *twin = server_start(NULL);
-    struct client *direct = server_client(twin);
+    struct client *direct = server_client(twin());
     EXPECT_CALL_BEGINS(direct, "HELLO 3", "%7\r\n");
     expect_same_stream(session3(), direct, script);
 }

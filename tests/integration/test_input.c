@@ -5,26 +5,8 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
-#include "tests/support/server.h"
+#include "tests/support/pair.h"
 #include "tests/support/suite.h"
-
-static struct daemon *pooler;
-
-static void start_with(const char *arguments, const char *settings)
-{
-    pooler = daemon_start_redis(server_url(server_start(arguments)), settings);
-}
-
-static void start(void)
-{
-    start_with(NULL, "");
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
 
 #define PING_FRAME "*1\r\n$4\r\nPING\r\n"
 #define LONG_LEN (64 * 1024)
@@ -110,7 +92,7 @@ static bool is_worth_a_split(size_t at, size_t len)
 
 static void malformed_input_is_answered_exactly(void)
 {
-    start();
+    start("");
     for (size_t row = 0; row < sizeof(malformed) / sizeof(malformed[0]); row++) {
         struct bytes input = {0}, replies = {0};
         compose(&malformed[row], &input, &replies);
@@ -128,7 +110,7 @@ static void a_bulk_without_its_line_end_is_refused(void)
 {
     NEEDS_DAEMON; /* Redis skips the two bytes without looking */
     static const char input[] = PING_FRAME "*1\r\n$4\r\nPINGxx" PING_FRAME;
-    start();
+    start("");
     for (size_t at = 0; at < sizeof(input) - 1; at++) {
         struct client *client = session();
         client_send_bytes(client, input, at);
@@ -153,7 +135,7 @@ static void odd_but_valid_input_is_served(void)
         "*2\r\n$3\r\ngEt\r\n$1\r\nk\r\nSET e ''\r\nGET e\r\nquit now\r\nPING\r\n";
     static const char replies[] = "+PONG\r\n+PONG\r\n+OK\r\n$4\r\naA\n\"\r\n$0\r\n\r\n+OK\r\n"
                                   "$2\r\n\r\n\r\n+OK\r\n$0\r\n\r\n+OK\r\n";
-    start();
+    start("");
     for (size_t at = 0; at < sizeof(input); at++) {
         struct client *client = session();
         snprintf(client->about, sizeof(client->about), "split at %zu", at);

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -14,19 +13,10 @@ enum {
     KIB = 1024
 };
 
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(const char *arguments, const char *settings)
+static void start_many(const char *arguments, const char *settings)
 {
     allow_many_descriptors();
-    server = server_start(arguments);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
+    start_with(arguments, settings);
 }
 
 /* ------------------------------------------------------------------------------------- memory */
@@ -70,7 +60,7 @@ static void ask_a_long_value(struct client *client)
 static void idle_sessions_are_small(void)
 {
     NEEDS_DAEMON;
-    start(NULL, "");
+    start_many(NULL, "");
     if (!process_memory_is_bare(&pooler->process)) {
         case_skip("the memory is the sanitizer's or the wrapper's");
         return;
@@ -81,7 +71,7 @@ static void idle_sessions_are_small(void)
 static void idle_sessions_keep_nothing_of_long_replies(void)
 {
     NEEDS_DAEMON;
-    start(NULL, "");
+    start_many(NULL, "");
     if (!process_memory_is_bare(&pooler->process)) {
         case_skip("the memory is the sanitizer's or the wrapper's");
         return;
@@ -112,7 +102,7 @@ static int64_t memory_of_announcements(void)
 static void announced_lengths_cost_nothing(void)
 {
     NEEDS_DAEMON;
-    start(NULL, "");
+    start_many(NULL, "");
     if (!process_memory_is_bare(&pooler->process)) {
         case_skip("the memory is the sanitizer's or the wrapper's");
         return;
@@ -134,7 +124,7 @@ static void requests_beyond_the_limits_are_refused(void)
         {"*2\r\n$3\r\nGET\r\n$536870913\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
         {"*1048577\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
     };
-    start(NULL, "");
+    start_many(NULL, "");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct client *one = session();
         client_send_bytes(one, rows[i].input, strlen(rows[i].input));
@@ -150,7 +140,7 @@ static void many_arguments_are_fine(void)
         ARGUMENTS = 100000
     };
     struct bytes request = {0};
-    start(NULL, "");
+    start_many(NULL, "");
     bytes_printf(&request, "*%d\r\n$4\r\nMGET\r\n", ARGUMENTS + 1);
     for (int i = 0; i < ARGUMENTS; i++) {
         bytes_add_text(&request, "$1\r\nk\r\n");
@@ -197,7 +187,7 @@ static void values_of_every_size_pass_unchanged(void)
 {
     const size_t around[] = {
         1, 4 * KIB, 16 * KIB, 64 * KIB, 128 * KIB, MIB, (is_slow() ? 3 : 20) * MIB};
-    start(NULL, "");
+    start_many(NULL, "");
     struct client *one = session();
     check_value(one, 0);
     for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
@@ -214,7 +204,7 @@ static void a_client_that_dies_in_a_large_request_writes_nothing(void)
         LEN = 10 * MIB
     };
     struct bytes part = {0};
-    start(NULL, "");
+    start_many(NULL, "");
     struct client *one = session(), *other = session();
     bytes_printf(&part, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n", LEN);
     for (int i = 0; i < LEN / 2; i += KIB) {
@@ -244,7 +234,7 @@ static void a_session_that_never_reads_is_stopped(void)
         GROWTH = 96 * MIB
     };
     struct bytes gets = {0};
-    start(NULL, "");
+    start_many(NULL, "");
     struct client *greedy = session(), *other = session();
     client_call(other, "SETRANGE k %d x", VALUE_LEN - 1);
     for (int i = 0; i < 1000; i++) {
@@ -278,7 +268,7 @@ static void replies_beyond_the_limit_close_their_session_only(void)
         LARGE = 8 * MIB,
         REQUESTS = 40
     };
-    start(NULL, "reply_limit = 16mb\noutstanding_max = 1000\n");
+    start_many(NULL, "reply_limit = 16mb\noutstanding_max = 1000\n");
     struct client *greedy = session(), *other = session();
     client_call(other, "SETRANGE k %d x", LARGE - 1);
     EXPECT_CALL(other, "SET small v", "+OK\r\n");
@@ -297,7 +287,7 @@ static void a_session_that_dribbles_harms_nobody(void)
     };
     static const char request[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
     struct client *clients[DRIBBLERS];
-    start(NULL, "");
+    start_many(NULL, "");
     server_ask(server, "SET k v");
     struct client *other = session();
     for (int i = 0; i < DRIBBLERS; i++) {
@@ -355,7 +345,7 @@ static void one_client_too_many_is_told_so(void)
 static void the_servers_idle_timeout_is_not_noticed(void)
 {
     NEEDS_DAEMON;
-    start("--timeout 1", "");
+    start_many("--timeout 1", "");
     struct client *one = session();
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     EXPECT_CALL(one, "MULTI", "+OK\r\n");
@@ -389,7 +379,7 @@ static void a_full_server_still_serves_over_its_lanes(void)
         CONNECTIONS_MAX = 64
     };
     struct client *taken[CONNECTIONS_MAX];
-    start("--maxclients 20", "lease_wait_ms = 300\nupstream_wait_ms = 300\n");
+    start_many("--maxclients 20", "lease_wait_ms = 300\nupstream_wait_ms = 300\n");
     struct client *one = session();
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     size_t count = exhaust(taken, CONNECTIONS_MAX);
@@ -409,7 +399,7 @@ static void a_full_server_still_serves_over_its_lanes(void)
 static void idle_clients_are_closed_if_wanted(void)
 {
     NEEDS_DAEMON;
-    start(NULL, "client_idle_ms = 300\n");
+    start_many(NULL, "client_idle_ms = 300\n");
     struct client *idle = session(), *blocked = session(), *subscribed = session();
     EXPECT_CALL(idle, "GET k", "$-1\r\n");
     client_send(blocked, "BLPOP q 0");

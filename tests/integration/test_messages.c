@@ -5,33 +5,9 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
-
-static struct server *server; /* behind the daemon */
-static struct server *twin;   /* asked directly */
-static struct daemon *pooler;
-
-static void start(const char *settings)
-{
-    server = server_start(NULL);
-    twin = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
-
-static struct client *direct3(void)
-{
-    struct client *client = server_client(twin);
-    EXPECT_CALL_BEGINS(client, "HELLO 3", "%7\r\n");
-    return client;
-}
 
 /* ------------------------------------------------------------------------- publish, subscribe */
 
@@ -45,8 +21,8 @@ static void subscriptions_answer_the_same(void)
         "SUBSCRIBE a; SUBSCRIBE a; PSUBSCRIBE n*; PING; PING x; GET k; SET k v; GET k; "
         "UNSUBSCRIBE zz; UNSUBSCRIBE a; PUNSUBSCRIBE; UNSUBSCRIBE; GET k";
     start("");
-    EXPECT_SAME(session(), server_client(twin), script2);
-    EXPECT_SAME(daemon_client3(pooler), direct3(), script3);
+    EXPECT_SAME(session(), server_client(twin()), script2);
+    EXPECT_SAME(session3(), direct3(), script3);
 }
 
 static void messages_reach_all_subscribers(void)
@@ -58,7 +34,7 @@ static void messages_reach_all_subscribers(void)
     struct client *clients[SUBSCRIBERS];
     char expected[64];
     start("");
-    struct client *publisher = session(), *three = daemon_client3(pooler);
+    struct client *publisher = session(), *three = session3();
     for (int i = 0; i < SUBSCRIBERS; i++) {
         clients[i] = session();
         EXPECT_CALL(clients[i], "SUBSCRIBE c", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
@@ -153,7 +129,7 @@ static void monitor_ends_with_reset_and_quit(void)
 static void tracking_pushes_invalidations(void)
 {
     start("");
-    struct client *one = daemon_client3(pooler), *other = session();
+    struct client *one = session3(), *other = session();
     EXPECT_CALL(one, "CLIENT TRACKING ON", "+OK\r\n");
     EXPECT_CALL(one, "GET k", "_\r\n");
     EXPECT_CALL(other, "SET k v", "+OK\r\n");

@@ -4,29 +4,14 @@
 #include <stdlib.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
-
-static struct server *server;
-static struct daemon *pooler;
-
-static void start(void)
-{
-    server = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), "");
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
 
 static void replies_of_all_lanes_come_in_order(void)
 {
     static const char script[] = "SET a 1; BLPOP q 0.1; GET a; SELECT 2; GET a; CLIENT ID; GET a";
-    start();
+    start("");
     struct client *one = session();
     client_send_script(one, script);
     EXPECT_REPLY(one, "+OK\r\n");
@@ -44,7 +29,7 @@ static void every_change_of_lane_keeps_the_order(void)
         "SET a 1; WATCH a; GET a; MULTI; INCR a; EXEC; GET a; HELLO 3; GET a; SUBSCRIBE c; "
         "INCR a; UNSUBSCRIBE c; SELECT 5; GET a; PING x; CLIENT GETNAME; LPUSH q v; "
         "BLPOP q 0; RESET; GET a; MULTI; DISCARD; XREAD BLOCK 1 STREAMS s $; ECHO end; QUIT";
-    start();
+    start("");
     struct client *one = session(), *direct = server_client(server_start(NULL));
     client_send_script(direct, script);
     client_send_script(one, script);
@@ -67,7 +52,7 @@ static void pipelines_of_many_sessions_count_upwards(void)
     struct client *clients[COUNTERS];
     int64_t last[COUNTERS] = {0};
     struct bytes requests = {0};
-    start();
+    start("");
     for (int i = 0; i < PER_ROUND; i++) {
         bytes_add_request(&requests, "INCR n");
     }
@@ -100,7 +85,7 @@ static bool all_keys_are_set(void *context)
 
 static void requests_before_a_close_are_executed(void)
 {
-    start();
+    start("");
     for (int i = 0; i < CLOSED_AT_ONCE; i++) {
         struct client *one = session();
         client_send(one, "SET k:%d v", i);
@@ -112,7 +97,7 @@ static void requests_before_a_close_are_executed(void)
 static void replies_come_after_a_half_close(void)
 {
     static const char script[] = "SET k v; GET k; BLPOP k2 0.05; GET k";
-    start();
+    start("");
     struct client *one = session(), *other = session();
     client_send(one, "SET k v");
     client_half_close(one);
@@ -126,7 +111,7 @@ static void an_incomplete_request_at_the_end_is_dropped(void)
 {
     static const char input[] = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
                                 "*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n";
-    start();
+    start("");
     struct client *one = session();
     client_send_bytes(one, input, sizeof(input) - 1);
     client_half_close(one);
@@ -142,7 +127,7 @@ static void databases_alternate_within_one_pipeline(void)
 {
     struct bytes requests = {0};
     char line[64];
-    start();
+    start("");
     struct client *one = session();
     for (int i = 0; i < CHANGES; i++) {
         snprintf(line, sizeof(line), "SELECT %d", i % 2);
@@ -194,7 +179,7 @@ static void a_flood_of_one_session_does_not_delay_another(void)
 {
     static const char pong[] = "+PONG\r\n";
     struct flood flood = {0};
-    start();
+    start("");
     flood.client = session();
     struct client *other = session();
     for (int i = 0; i < PINGS_PER_FILL; i++) {
@@ -224,7 +209,7 @@ static void a_write_acknowledged_to_one_is_seen_by_all(void)
     };
     struct client *readers[READERS];
     char expected[64];
-    start();
+    start("");
     struct client *writer = session();
     for (int i = 0; i < READERS; i++) {
         readers[i] = session();

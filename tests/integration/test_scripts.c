@@ -5,24 +5,9 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
-
-static struct server *server;
-static struct daemon *pooler;
-
-static void start_with(const char *arguments, const char *settings)
-{
-    server = server_start(arguments);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
 
 /* ------------------------------------------------------------------------------------- no effect
  */
@@ -165,7 +150,7 @@ static void a_connection_made_while_a_script_runs_works(void)
 static void what_follows_script_kill_goes_its_own_way(void)
 {
     start_with(NULL, "");
-    struct client *one = daemon_client3(pooler);
+    struct client *one = session3();
     EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     EXPECT_CALL(one, "EVAL 'return 1' 0", ":1\r\n");

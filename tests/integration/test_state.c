@@ -4,10 +4,9 @@
 #include <stdlib.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/peer.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
 enum {
@@ -16,31 +15,11 @@ enum {
 
 #define FIRST_ID (INT64_C(1) << 32) /* below are ids of servers */
 
-static struct server *server;
-static struct daemon *pooler;
-
-/* One server, one prefix. */
-static void start_with(const char *arguments, const char *settings)
-{
-    server = server_start(arguments);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static void start(void)
-{
-    start_with(NULL, "");
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
-
 /* ---------------------------------------------------------------------------------- databases */
 
 static void select_is_private(void)
 {
-    start();
+    start("");
     struct client *one = session(), *other = session();
     EXPECT_CALL(other, "GET k", "$-1\r\n");
     EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
@@ -57,7 +36,7 @@ static void select_words_its_errors_as_redis(void)
         "SELECT x; SELECT +1; SELECT 01; SELECT ' 1'; SELECT ''; SELECT 99999999999999999999; "
         "SELECT 9999999999; SELECT -9999999999; SELECT -1; SELECT 16; SELECT 2147483647; "
         "SELECT; SELECT 1 2; SELECT 15; GET k";
-    start();
+    start("");
     EXPECT_SAME(session(), server_client(server), script);
 }
 
@@ -123,9 +102,8 @@ static const char shapes[] =
 static void shapes_of_replies_are_those_of_the_protocol(void)
 {
     start_with(NULL, "allow = debug\n");
-    struct server *twin = server_start(NULL);
-    struct client *direct2 = server_client(twin), *direct3 = server_client(twin);
-    struct client *through2 = session(), *through3 = daemon_client3(pooler);
+    struct client *direct2 = server_client(twin()), *direct3 = server_client(twin());
+    struct client *through2 = session(), *through3 = session3();
     EXPECT_CALL_BEGINS(direct3, "HELLO 3", "%7\r\n");
     EXPECT_SAME(through2, direct2, shapes);
     EXPECT_SAME(through3, direct3, shapes);
@@ -141,7 +119,7 @@ static void hello_changes_all_or_nothing(void)
         "CLIENT GETNAME; HELLO 3; HELLO 4; GET missing; "
         "HELLO 3 AUTH default anything SETNAME y; CLIENT GETNAME; "
         "HELLO 2 AUTH nobody anything; GET missing";
-    start();
+    start("");
     EXPECT_SAME(session(), server_client(server), script);
 }
 
@@ -154,12 +132,12 @@ static void names_stay_with_their_session(void)
         "CLIENT GETNAME; CLIENT SETNAME ''; CLIENT GETNAME; CLIENT SETNAME; CLIENT GETREDIR; "
         "CLIENT TRACKINGINFO; CLIENT NO-EVICT ON; CLIENT NO-EVICT OFF; CLIENT NO-EVICT MAYBE; "
         "CLIENT CACHING YES; CLIENT";
-    start();
+    start("");
     struct client *one = session(), *other = session();
     EXPECT_CALL(one, "CLIENT SETNAME a", "+OK\r\n");
     EXPECT_CALL(other, "CLIENT GETNAME", "$-1\r\n");
     EXPECT_CALL(one, "CLIENT GETNAME", "$1\r\na\r\n");
-    EXPECT_CALL(daemon_client3(pooler), "CLIENT GETNAME", "_\r\n");
+    EXPECT_CALL(session3(), "CLIENT GETNAME", "_\r\n");
     EXPECT_SAME(other, server_client(server), script);
 }
 
@@ -189,7 +167,7 @@ static const struct {
 
 static void reply_modes_silence_only_their_session(void)
 {
-    start();
+    start("");
     struct client *other = session();
     for (size_t row = 0; row < sizeof(reply_modes) / sizeof(reply_modes[0]); row++) {
         struct client *one = session();
@@ -215,7 +193,7 @@ static void reply_modes_silence_only_their_session(void)
 static void quit_closes_although_replies_are_off(void)
 {
     NEEDS_DAEMON; /* Redis 7.0 waits for the end of input */
-    start();
+    start("");
     struct client *one = session();
     client_send(one, "CLIENT REPLY OFF");
     client_send(one, "QUIT");
@@ -225,7 +203,7 @@ static void quit_closes_although_replies_are_off(void)
 static void a_protocol_error_closes_although_replies_are_off(void)
 {
     NEEDS_DAEMON; /* Redis 7.0 waits for the end of input */
-    start();
+    start("");
     struct client *one = session();
     client_send(one, "CLIENT REPLY OFF");
     client_send_bytes(one, "*x\r\n", 4);
@@ -234,8 +212,8 @@ static void a_protocol_error_closes_although_replies_are_off(void)
 
 static void messages_come_although_replies_are_off(void)
 {
-    start();
-    struct client *two = session(), *three = daemon_client3(pooler);
+    start("");
+    struct client *two = session(), *three = session3();
     client_send(two, "CLIENT REPLY OFF");
     client_send(three, "CLIENT REPLY OFF");
     EXPECT_CALL(two, "SUBSCRIBE c", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
@@ -249,7 +227,7 @@ static void messages_come_although_replies_are_off(void)
 
 static void reset_drops_all_state(void)
 {
-    start();
+    start("");
     struct client *one = session(), *other = session();
     EXPECT_CALL_BEGINS(one, "HELLO 3 SETNAME a", "%7\r\n");
     EXPECT_CALL(one, "WATCH w", "+OK\r\n");
@@ -276,9 +254,8 @@ static void reset_works_inside_multi_and_when_subscribed(void)
 {
     static const char script[] =
         "MULTI; SET k 1; RESET; GET k; EXEC; SUBSCRIBE c; GET k; RESET; GET k";
-    start();
-    struct server *twin = server_start(NULL);
-    EXPECT_SAME(session(), server_client(twin), script);
+    start("");
+    EXPECT_SAME(session(), server_client(twin()), script);
 }
 
 /* -------------------------------------------------------------------------------------- users */
@@ -321,7 +298,7 @@ static void policy_ignore_accepts_any_password(void)
 static void policy_upstream_is_a_server_without_passwords(void)
 {
     static const char script[] = "AUTH p; AUTH default x; AUTH nobody x; AUTH; AUTH a b c; GET k";
-    start();
+    start("");
     EXPECT_SAME(session(), server_client(server), script);
 }
 
@@ -332,11 +309,10 @@ static void policy_passthrough_lets_the_server_decide(void)
         "AUTH u wrong; GET x; GET u:1; AUTH default x; GET x; HELLO 3 AUTH u p; GET x; RESET; "
         "GET x";
     static const char rules[] = "ACL SETUSER u on >p ~u:* +@all -select";
-    struct server *twin = server_start(NULL);
     start_with(NULL, "auth = passthrough\n");
     EXPECT_HAS(server_ask(server, rules)->data, "+OK");
-    EXPECT_HAS(server_ask(twin, rules)->data, "+OK");
-    EXPECT_SAME(session(), server_client(twin), script);
+    EXPECT_HAS(server_ask(twin(), rules)->data, "+OK");
+    EXPECT_SAME(session(), server_client(twin()), script);
 }
 
 static const struct test_case cases[] = {

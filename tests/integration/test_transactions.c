@@ -5,44 +5,9 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
-
-static struct server *server; /* behind the daemon */
-static struct server *twin;   /* asked directly */
-static struct daemon *pooler;
-
-static void start_with(const char *arguments, const char *settings)
-{
-    server = server_start(arguments);
-    twin = NULL;
-    pooler = daemon_start_redis(server_url(server), settings);
-}
-
-static void start(const char *settings)
-{
-    start_with(NULL, settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
-}
-
-static struct client *direct(void)
-{
-    twin = twin != NULL ? twin : server_start(NULL);
-    return server_client(twin);
-}
-
-static struct client *direct3(void)
-{
-    struct client *client = direct();
-    EXPECT_CALL_BEGINS(client, "HELLO 3", "%7\r\n");
-    return client;
-}
 
 static int64_t connections_made(void)
 {
@@ -120,10 +85,10 @@ static void every_transaction_is_answered_as_by_a_server(void)
     start("");
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
         compare_in_one_piece(session(), direct(), scripts[i]);
-        compare_in_one_piece(daemon_client3(pooler), direct3(), scripts[i]);
+        compare_in_one_piece(session3(), direct3(), scripts[i]);
         if (strstr(scripts[i], "SUBSCRIBE") == NULL) { /* one reply for each request */
             EXPECT_SAME(session(), direct(), scripts[i]);
-            EXPECT_SAME(daemon_client3(pooler), direct3(), scripts[i]);
+            EXPECT_SAME(session3(), direct3(), scripts[i]);
         }
     }
 }
@@ -134,7 +99,7 @@ static void what_the_server_refuses_when_queued_aborts_the_transaction(void)
     start("");
     struct client *beside = direct();
     server_ask(server, "CONFIG SET maxmemory 1");
-    server_ask(twin, "CONFIG SET maxmemory 1");
+    server_ask(twin(), "CONFIG SET maxmemory 1");
     EXPECT_SAME(session(), beside, script);
     compare_in_one_piece(session(), direct(), script);
 }
@@ -146,7 +111,7 @@ static void a_user_who_may_not_begin_one_is_told_as_by_a_server(void)
     start("auth = passthrough\n");
     struct client *beside = direct();
     server_ask(server, rules);
-    server_ask(twin, rules);
+    server_ask(twin(), rules);
     EXPECT_SAME(session(), beside, script);
     compare_in_one_piece(session(), direct(), script);
 }

@@ -5,31 +5,17 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/peer.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
-static struct server *server;
 static struct peer *peer;
-static struct daemon *pooler;
-
-static void start_with(const char *arguments, const char *settings)
-{
-    server = server_start(arguments);
-    pooler = daemon_start_redis(server_url(server), settings);
-}
 
 static void start_peer(const char *settings)
 {
     peer = peer_start();
     pooler = daemon_start_redis(peer_url(peer), settings);
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
 }
 
 /* -------------------------------------------------------------------------------------- renamed */
@@ -40,7 +26,7 @@ static void a_renamed_command_is_what_it_was(void)
     start_with("--rename-command SHUTDOWN halt --rename-command CONFIG setup "
                "--rename-command GET fetch --rename-command KEYS ''",
                "");
-    struct client *one = session(), *three = daemon_client3(pooler);
+    struct client *one = session(), *three = session3();
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     EXPECT_CALL(one, "FETCH k", "$1\r\nv\r\n");
     EXPECT_CALL(three, "fetch missing", "_\r\n");

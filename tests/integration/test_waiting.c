@@ -5,32 +5,24 @@
 #include <string.h>
 
 #include "tests/support/client.h"
-#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
 #include "tests/support/peer.h"
 #include "tests/support/process.h"
-#include "tests/support/server.h"
 #include "tests/support/suite.h"
 
-static struct server *server, *replica;
-static struct daemon *pooler;
+static struct server *replica;
 
 static bool is_linked(void *context)
 {
     return strstr(server_ask(context, "INFO replication")->data, "state=online") != NULL;
 }
 
-static void start(const char *settings)
+static void start_linked(const char *settings)
 {
-    server = server_start("--repl-diskless-sync-delay 0");
+    start_with("--repl-diskless-sync-delay 0", settings);
     replica = server_start(NULL);
-    pooler = daemon_start_redis(server_url(server), settings);
     server_ask(replica, "REPLICAOF 127.0.0.1 %d", server->port);
     EXPECT(wait_until(is_linked, server, 10 * patience_ms()));
-}
-
-static struct client *session(void)
-{
-    return daemon_client(pooler, "redis");
 }
 
 static void go_on(void *what)
@@ -55,7 +47,7 @@ static void expect_none(struct client *client)
 
 static void what_a_replica_has_is_counted(void)
 {
-    start("");
+    start_linked("");
     struct client *one = session();
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     EXPECT_CALL(one, "WAIT 1 5000", ":1\r\n");
@@ -69,7 +61,7 @@ static void what_a_replica_has_is_counted(void)
 
 static void what_no_replica_has_is_not_counted(void)
 {
-    start("");
+    start_linked("");
     struct client *one = session();
     EXPECT_CALL(one, "GET k", "$-1\r\n");
     freeze();
@@ -82,7 +74,7 @@ static void what_no_replica_has_is_not_counted(void)
 
 static void what_a_transaction_wrote_is_not_counted_either(void)
 {
-    start("");
+    start_linked("");
     struct client *one = session(), *other = session();
     freeze();
     EXPECT_CALL(one, "WATCH k", "+OK\r\n");
@@ -99,7 +91,7 @@ static void what_a_transaction_wrote_is_not_counted_either(void)
 /* The connection of the write is in somebody else's use. */
 static void what_ran_on_a_connection_in_use_is_not_counted_either(void)
 {
-    start("");
+    start_linked("");
     struct client *one = session(), *other = session();
     freeze();
     EXPECT_CALL(one, "WATCH k", "+OK\r\n");
@@ -111,7 +103,7 @@ static void what_ran_on_a_connection_in_use_is_not_counted_either(void)
 
 static void what_was_written_under_watch_is_not_counted_either(void)
 {
-    start("");
+    start_linked("");
     struct client *one = session();
     freeze();
     EXPECT_CALL(one, "SET k v", "+OK\r\n"); /* on the lane */
@@ -123,7 +115,7 @@ static void what_was_written_under_watch_is_not_counted_either(void)
 
 static void what_was_written_in_another_database_is_not_counted_either(void)
 {
-    start("");
+    start_linked("");
     struct client *one = session();
     freeze();
     EXPECT_CALL(one, "SELECT 3", "+OK\r\n");
@@ -138,7 +130,7 @@ static void scripts_and_large_values_are_writes(void)
         LEN = 300000
     };
     struct bytes request = {0};
-    start("");
+    start_linked("");
     struct client *one = session();
     freeze();
     EXPECT_CALL(one, "EVAL 'return redis.call(\"SET\", KEYS[1], 1)' 1 k", "+OK\r\n");
@@ -161,7 +153,7 @@ static void who_waits_for_replicas_delays_nobody(void)
         LIMIT_MS = 300
     };
     struct client *others[OTHERS];
-    start("");
+    start_linked("");
     struct client *one = session();
     for (int i = 0; i < OTHERS; i++) {
         others[i] = session();
@@ -194,7 +186,7 @@ static void replies_of_others_come_over_the_connection_that_was_taken(void)
         ROUNDS = 100
     };
     struct client *others[OTHERS];
-    start("");
+    start_linked("");
     struct client *one = session();
     for (int i = 0; i < OTHERS; i++) {
         others[i] = session();
@@ -225,7 +217,7 @@ static int64_t connections(void)
 static void waiting_often_makes_no_more_connections(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_linked("");
     struct client *one = session();
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     EXPECT_CALL(one, "WAIT 1 5000", ":1\r\n");
@@ -240,7 +232,7 @@ static void waiting_often_makes_no_more_connections(void)
 
 static void who_waits_for_replicas_and_goes_is_given_up(void)
 {
-    start("");
+    start_linked("");
     struct client *one = session(), *other = session();
     EXPECT_CALL(other, "SET k v", "+OK\r\n");
     freeze();
@@ -257,7 +249,7 @@ static void who_waits_for_replicas_and_goes_is_given_up(void)
 static void a_write_lost_with_its_server_is_not_confirmed(void)
 {
     NEEDS_DAEMON;
-    start("");
+    start_linked("");
     struct client *one = session(), *other = session();
     EXPECT_CALL(one, "SET k v", "+OK\r\n");
     server_ask(server, "CLIENT KILL TYPE normal");
