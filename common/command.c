@@ -33,9 +33,11 @@ static uint64_t load4(const unsigned char *bytes)
 }
 
 /* The bytes that tell the table's words apart (with their length), so that a long name costs no
- * more than a short one. Bytewise order: the generated numbers are the same on every machine. */
-static uint64_t sample(const unsigned char *word, size_t len)
+ * more than a short one; all of a word of eight bytes at most. Bytewise order: the generated
+ * numbers are the same on every machine. */
+static uint64_t sample(const char *text, size_t len)
 {
+    const unsigned char *word = (const unsigned char *)text;
     if (len >= 4) {
         return load4(word) | load4(word + len - 4) << 32;
     }
@@ -43,10 +45,10 @@ static uint64_t sample(const unsigned char *word, size_t len)
 }
 
 /* The fold joins more than the two cases of a letter; the comparison afterwards is exact. */
-static uint64_t hash_word(unsigned container, const unsigned char *word, size_t len)
+static uint64_t hash_word(unsigned container, uint64_t sampled, size_t len)
 {
     uint64_t place = (uint64_t)container << 8 | len;
-    return ((sample(word, len) | HASH_FOLD) + place * HASH_SALT) * HASH_MULTIPLIER;
+    return ((sampled | HASH_FOLD) + place * HASH_SALT) * HASH_MULTIPLIER;
 }
 
 static const struct slot *slot_of(uint64_t hash)
@@ -56,30 +58,43 @@ static const struct slot *slot_of(uint64_t hash)
     return &slots[(base + displacement) & ((1u << SLOT_BITS) - 1)];
 }
 
-static bool same_word(const unsigned char *word, const char *lower, size_t len)
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight bytes with the capitals among them as small letters. In a sum without its top bit no byte
+ * carries into the next; its top bit then says whether the byte was at least what was added for. */
+static uint64_t lower8(uint64_t bytes)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned byte = word[i];
-        if (byte - 'A' < 26u) {
-            byte |= 0x20;
-        }
-        if (byte != (unsigned char)lower[i]) {
+    uint64_t low = bytes & EACH_BYTE(0x7f);
+    uint64_t from_a = low + EACH_BYTE(0x80 - 'A');
+    uint64_t beyond_z = low + EACH_BYTE(0x80 - ('Z' + 1));
+    uint64_t is_capital = from_a & ~beyond_z & ~bytes & EACH_BYTE(0x80);
+    return bytes | is_capital >> 2;
+}
+
+/* Whether the word is this name, of the same length: the sample first, then what it left out. */
+static bool same_word(const char *word, uint64_t sampled, const char *lower, size_t len)
+{
+    if (lower8(sampled) != sample(lower, len)) {
+        return false;
+    }
+    for (size_t i = 4; i + 4 < len; i++) {
+        if (lower8((unsigned char)word[i]) != (unsigned char)lower[i]) {
             return false;
         }
     }
     return true;
 }
 
-static const struct fr_command *find_word(unsigned container, const char *name, size_t len)
+static const struct fr_command *find_word(unsigned container, const char *word, size_t len)
 {
-    const unsigned char *word = (const unsigned char *)name;
     if (len == 0) {
         return NULL;
     }
-    const struct slot *slot = slot_of(hash_word(container, word, len));
+    uint64_t sampled = sample(word, len);
+    const struct slot *slot = slot_of(hash_word(container, sampled, len));
     const struct fr_command *command = &fr_commands[slot->id];
     if (slot->word_len != len || slot->container != container ||
-        !same_word(word, command->name + slot->word_at, len)) {
+        !same_word(word, sampled, command->name + slot->word_at, len)) {
         return NULL;
     }
     return command;

@@ -62,6 +62,15 @@ enum fr_frame fr_request_scan(struct fr_request *request, const char *data, size
 
 void fr_request_reset(struct fr_request *request);
 
+/* Whether bytes of the next request have been looked at. */
+bool fr_request_is_begun(const struct fr_request *request);
+
+/* Take the usual request: a small one that is there from end to end. True: argc, args_done, scanned
+ * and the places of words are filled in, whatever was in them before. False: it is another one, or
+ * not whole, or broken, which fr_request_scan finds out; only places of words may have changed. */
+bool fr_request_take(struct fr_request *request, const char *data, size_t len,
+                     const struct fr_request_limits *limits);
+
 /* The caller forgets the first count bytes of the frame (at most scanned): the next scan is shown
  * what follows them. The places of words are lost. */
 void fr_request_drop(struct fr_request *request, size_t count);
@@ -115,6 +124,11 @@ struct fr_reply {
  * MORE: all were taken. An attribute belongs to the value behind it; a push inside an aggregate is
  * not an element of it. */
 enum fr_frame fr_reply_scan(struct fr_reply *reply, const char *data, size_t len, size_t *taken);
+
+/* The length of the usual reply at the beginning of len bytes, one at least, outside of a frame: a
+ * single value or a short list of such, there from end to end, and no push. 0: it is another one,
+ * or not whole, or broken, which fr_reply_scan finds out. */
+size_t fr_reply_whole(const char *data, size_t len);
 
 /* Whether a frame has begun and not ended. */
 bool fr_reply_is_open(const struct fr_reply *reply);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Digits of such a number at most: it cannot exceed anybody's limit of a length in memory. */
 #define FR_SHORT_DIGITS 5
@@ -12,18 +13,20 @@
  * any other line, or not whole: the framers have a careful way for these. */
 static inline size_t fr_short_number(const char *line, size_t there, int64_t *number)
 {
-    size_t most = there < FR_SHORT_DIGITS + 1 ? there : FR_SHORT_DIGITS + 1;
-    unsigned value = 0;
-    size_t at = 1;
-    for (; at < most; at++) {
-        unsigned digit = (unsigned char)line[at] - (unsigned)'0';
-        if (digit > 9) {
-            break;
-        }
-        value = value * 10 + digit;
+    if (there < sizeof "$0\r\n" - 1) {
+        return 0;
     }
-    if (at < 2 || (line[1] == '0' && at > 2) || there < at + 2 || line[at] != '\r' ||
-        line[at + 1] != '\n') {
+    unsigned value = (unsigned char)line[1] - (unsigned)'0';
+    unsigned digit = (unsigned char)line[2] - (unsigned)'0';
+    size_t at = 2;
+    if (value > 9 || (value == 0 && digit <= 9)) {
+        return 0;
+    }
+    while (digit <= 9 && at <= FR_SHORT_DIGITS && at + 2 < there) {
+        value = value * 10 + digit;
+        digit = (unsigned char)line[++at] - (unsigned)'0';
+    }
+    if (memcmp(line + at, "\r\n", 2) != 0) {
         return 0;
     }
     *number = value;

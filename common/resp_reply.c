@@ -203,15 +203,34 @@ static size_t whole_bulk(const char *data, size_t len)
         return is_null ? sizeof null - 1 : 0;
     }
     size_t whole = header_len + (size_t)bulk_len + 2;
-    return whole <= len && data[whole - 2] == '\r' && data[whole - 1] == '\n' ? whole : 0;
+    return whole <= len && memcmp(data + whole - 2, "\r\n", 2) == 0 ? whole : 0;
 }
 
-/* The usual reply: a single value that is there from end to end. Returns its length; 0: it is
- * another one, or broken, which the machine finds out. */
-static size_t whole_reply(const char *data, size_t len)
+static size_t whole_value(const char *data, size_t len)
 {
     enum kind kind = kinds[(unsigned char)data[0]];
     return kind == IS_LINE ? whole_line(data, len) : data[0] == '$' ? whole_bulk(data, len) : 0;
+}
+
+/* Elements of a list that is looked at as a whole: what is looked at in vain is little. */
+#define WHOLE_LIST_MAX 16
+
+/* A short list without lists in it. */
+static size_t whole_list(const char *data, size_t len)
+{
+    int64_t count = 0;
+    size_t at = fr_short_number(data, len, &count);
+    size_t step = count <= WHOLE_LIST_MAX ? at : 0;
+    for (; step > 0 && count > 0; count--) {
+        step = at < len ? whole_value(data + at, len - at) : 0;
+        at += step;
+    }
+    return step > 0 ? at : 0;
+}
+
+size_t fr_reply_whole(const char *data, size_t len)
+{
+    return data[0] == '*' ? whole_list(data, len) : whole_value(data, len);
 }
 
 enum fr_frame fr_reply_scan(struct fr_reply *reply, const char *data, size_t len, size_t *taken)
@@ -222,7 +241,7 @@ enum fr_frame fr_reply_scan(struct fr_reply *reply, const char *data, size_t len
     if (len == 0) {
         return FR_FRAME_MORE;
     }
-    if (!fr_reply_is_open(reply) && (*taken = whole_reply(data, len)) > 0) {
+    if (!fr_reply_is_open(reply) && (*taken = fr_reply_whole(data, len)) > 0) {
         reply->is_push = false;
         reply->head_len = 0;
         note_head(reply, data, *taken);

@@ -57,6 +57,11 @@ void fr_request_reset(struct fr_request *request)
     memset(request, 0, sizeof *request);
 }
 
+bool fr_request_is_begun(const struct fr_request *request)
+{
+    return request->phase != START;
+}
+
 void fr_request_drop(struct fr_request *request, size_t count)
 {
     request->scanned -= count;
@@ -205,47 +210,43 @@ static enum fr_frame scan_words(struct fr_request *request, const char *data, si
     return FR_FRAME_DONE;
 }
 
-/* Take the word whose header begins at *at, if all of it is there and within the limit. */
-static bool take_word(struct fr_request *request, const char *data, size_t len, size_t *at,
-                      int64_t bulk_max)
+/* Find the end of the word whose header begins at data[at], if all of it is there and within the
+ * limit; 0: it is not. */
+static size_t whole_word(const char *data, size_t at, size_t len, int64_t bulk_max,
+                         struct fr_request *request, uint32_t number)
 {
-    const char *line = data + *at;
     int64_t bulk_len = 0;
     size_t header_len =
-        *at < len && line[0] == '$' ? fr_short_number(line, len - *at, &bulk_len) : 0;
-    size_t begin = *at + header_len;
+        at < len && data[at] == '$' ? fr_short_number(data + at, len - at, &bulk_len) : 0;
+    size_t begin = at + header_len;
     size_t end = begin + (size_t)bulk_len;
-    if (header_len == 0 || bulk_len > bulk_max || len < end + 2 || data[end] != '\r' ||
-        data[end + 1] != '\n') {
-        return false;
+    if (header_len == 0 || bulk_len > bulk_max || len < end + 2 ||
+        memcmp(data + end, "\r\n", 2) != 0) {
+        return 0;
     }
-    if (request->args_done < FR_REQUEST_WORDS) {
-        request->word_at[request->args_done] = begin;
-        request->word_len[request->args_done] = (size_t)bulk_len;
+    if (number < FR_REQUEST_WORDS) {
+        request->word_at[number] = begin;
+        request->word_len[number] = (size_t)bulk_len;
     }
-    request->args_done++;
-    *at = end + 2;
-    return true;
+    return end + 2;
 }
 
-/* The usual request: small, and there from end to end. False: it is another one, or broken, and the
- * machine shall find out; nothing has been looked at then. */
-static bool take_whole(struct fr_request *request, const char *data, size_t len,
-                       const struct fr_request_limits *limits)
+bool fr_request_take(struct fr_request *request, const char *data, size_t len,
+                     const struct fr_request_limits *limits)
 {
     int64_t count = 0;
-    size_t at = data[0] == '*' ? fr_short_number(data, len, &count) : 0;
-    bool is_usual = at > 0 && count > 0 && count <= limits->args_max && !limits->unauthenticated;
-    while (is_usual && request->args_done < count) {
-        is_usual = take_word(request, data, len, &at, limits->bulk_max);
-    }
-    if (!is_usual) {
-        request->args_done = 0;
+    size_t at = len > 0 && data[0] == '*' ? fr_short_number(data, len, &count) : 0;
+    if (at == 0 || count == 0 || count > limits->args_max || limits->unauthenticated) {
         return false;
     }
-    request->argc = (uint32_t)count;
+    for (uint32_t i = 0; i < count; i++) {
+        at = whole_word(data, at, len, limits->bulk_max, request, i);
+        if (at == 0) {
+            return false;
+        }
+    }
+    request->argc = request->args_done = (uint32_t)count;
     request->scanned = at;
-    request->phase = LENGTH;
     return true;
 }
 
@@ -256,7 +257,8 @@ enum fr_frame fr_request_scan(struct fr_request *request, const char *data, size
         if (len == 0) {
             return FR_FRAME_MORE;
         }
-        if (take_whole(request, data, len, limits)) {
+        if (fr_request_take(request, data, len, limits)) {
+            request->phase = LENGTH;
             return FR_FRAME_DONE;
         }
         request->is_inline = data[0] != '*';

@@ -35,6 +35,9 @@ static const struct row sound[] = {
     {BYTES("*2\r\n*2\r\n+a\r\n*1\r\n*-1\r\n$1\r\nb\r\n")},
     {BYTES("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n$2\r\nhi\r\n")},
     {BYTES("*2\r\n-ERR in EXEC\r\n+OK\r\n")},
+    {BYTES("*4\r\n$2\r\nab\r\n$-1\r\n:1\r\n_\r\n")},
+    {BYTES("*17\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n"
+           "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n")},
     {BYTES("_\r\n")},
     {BYTES("#t\r\n")},
     {BYTES("#f\r\n")},
