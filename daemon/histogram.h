@@ -23,11 +23,12 @@ static inline unsigned histogram_bucket(uint32_t us)
     return shift * 4 + (us >> shift);
 }
 
-static inline void histogram_note(struct histogram *histogram, uint32_t us)
+/* So many took this long each. */
+static inline void histogram_note(struct histogram *histogram, uint32_t us, uint64_t count)
 {
-    histogram->count++;
-    histogram->sum_us += us;
-    histogram->buckets[histogram_bucket(us)]++;
+    histogram->count += count;
+    histogram->sum_us += count * us;
+    histogram->buckets[histogram_bucket(us)] += count;
 }
 
 /* The most that a bucket holds. */

@@ -139,7 +139,7 @@ static uint32_t waited_us(const struct lease_waiter *waiter)
 static struct lease *lend(struct lease_waiter *waiter, struct lease *lease)
 {
     stats_count(&lease->pool->context.stats, leases_granted);
-    waits_note(&lease->pool->context.waits, lease, waited_us(waiter));
+    waits_note(&lease->pool->context.waits, lease, waited_us(waiter), 1);
     lease->waiter = NULL;
     lease->kind = waiter->kind;
     lease->is_sticky = waiter->kind == QUOTA_STICKY;

@@ -25,11 +25,6 @@ void requests_finish(struct requests *requests)
     *requests = (struct requests){0};
 }
 
-struct slot *requests_slot(const struct requests *requests, uint32_t i)
-{
-    return &requests->slots[(requests->first + i) & (requests->cap - 1)];
-}
-
 /* Move the ring into one of another size. */
 static void resize(struct requests *requests, uint32_t cap)
 {
@@ -43,17 +38,45 @@ static void resize(struct requests *requests, uint32_t cap)
     requests->first = 0;
 }
 
+static void reserve(struct requests *requests, uint32_t count)
+{
+    uint32_t cap = requests->cap;
+    while (cap - requests->count < count) {
+        cap *= 2;
+    }
+    if (cap != requests->cap) {
+        resize(requests, cap);
+    }
+}
+
+void requests_add_run(struct requests *requests, const struct slot *like,
+                      const struct request_run *run)
+{
+    uint64_t end = requests->end;
+    reserve(requests, run->count);
+    evbuffer_add(requests->bytes, run->data, run->len);
+    for (uint32_t i = 0; i < run->count; i++) {
+        const struct request_part *part = &run->parts[i];
+        struct slot *added = requests_slot(requests, requests->count + i);
+        *added = *like;
+        added->command = part->command;
+        added->flags |= part->flags;
+        added->end = end += part->len;
+    }
+    requests->count += run->count;
+    requests->end = end;
+    requests->is_open = false;
+}
+
 void requests_add(struct requests *requests, const struct slot *slot, const char *data, size_t len)
 {
-    if (requests->count == requests->cap) {
-        resize(requests, requests->cap * 2);
+    struct request_part part = {.len = (uint32_t)len, .command = slot->command};
+    struct request_run run = {.data = data, .len = len, .count = 1, .parts = &part};
+    requests_add_run(requests, slot, &run);
+    if (slot->flags & SLOT_OPEN) {
+        requests->is_open = true;
+        requests_slot(requests, requests->count - 1)->end = UINT64_MAX;
     }
-    evbuffer_add(requests->bytes, data, len);
-    requests->end += len;
-    struct slot *added = requests_slot(requests, requests->count++);
-    *added = *slot;
-    requests->is_open = slot->flags & SLOT_OPEN;
-    added->end = requests->is_open ? UINT64_MAX : requests->end;
 }
 
 size_t requests_unwritten(const struct requests *requests)
@@ -70,18 +93,19 @@ static void drain_to(struct requests *requests, uint64_t position)
     }
 }
 
-void requests_note_written(struct requests *requests, size_t count)
+void requests_note_written(struct requests *requests, size_t count, uint32_t now_us)
 {
     requests->written += count;
     uint64_t sent_end = requests->count == 0 ? requests->written : 0; /* a tunnel has no slots */
     while (requests->sent < requests->count) {
-        const struct slot *slot = requests_slot(requests, requests->sent);
+        struct slot *slot = requests_slot(requests, requests->sent);
         if (slot->end > requests->written) {
             /* what is still arriving cannot be sent again: its beginning need not be kept */
             sent_end = slot->flags & SLOT_OPEN ? requests->written : sent_end;
             break;
         }
         sent_end = slot->end;
+        slot->sent_us = now_us;
         requests->sent++;
     }
     if (!requests->retain) {
@@ -89,7 +113,8 @@ void requests_note_written(struct requests *requests, size_t count)
     }
 }
 
-void requests_append(struct requests *requests, const char *data, size_t len, bool is_last)
+void requests_append(struct requests *requests, const char *data, size_t len, bool is_last,
+                     uint32_t now_us)
 {
     evbuffer_add(requests->bytes, data, len);
     requests->end += len;
@@ -99,7 +124,7 @@ void requests_append(struct requests *requests, const char *data, size_t len, bo
         slot->flags &= (uint8_t)~SLOT_OPEN;
         slot->since_ms = (uint32_t)loop_now_ms();
         requests->is_open = false;
-        requests_note_written(requests, 0); /* all of it may have been written before */
+        requests_note_written(requests, 0, now_us); /* all of it may have been written before */
     }
 }
 

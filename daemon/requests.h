@@ -72,6 +72,18 @@ struct slot {
     uint8_t tag;                      /* the sink's own */
 };
 
+/* Whole requests in a row that are queued in one piece. */
+struct request_run {
+    const char *data;
+    size_t len;
+    uint32_t count;
+    struct request_part {
+        uint32_t len;
+        uint8_t flags; /* enum slot_flag: SLOT_JOINED */
+        const struct fr_command *command;
+    } * parts;
+};
+
 struct requests {
     struct slot *slots;
     uint32_t cap; /* a power of two */
@@ -90,17 +102,26 @@ void requests_finish(struct requests *requests);
 /* Add a request: a whole one, or with SLOT_OPEN the beginning of one. */
 void requests_add(struct requests *requests, const struct slot *slot, const char *data, size_t len);
 
-/* More bytes of the request added last, whose slot has SLOT_OPEN; is_last closes it. */
-void requests_append(struct requests *requests, const char *data, size_t len, bool is_last);
+/* Add the requests of a run, one at least: a slot for each, which are like this one but for the
+ * command, the flags of their part and where they end. */
+void requests_add_run(struct requests *requests, const struct slot *like,
+                      const struct request_run *run);
+
+/* More bytes of the request added last, whose slot has SLOT_OPEN; is_last closes it, now. */
+void requests_append(struct requests *requests, const char *data, size_t len, bool is_last,
+                     uint32_t now_us);
 
 /* Slot number i, counted from the oldest. */
-struct slot *requests_slot(const struct requests *requests, uint32_t i);
+static inline struct slot *requests_slot(const struct requests *requests, uint32_t i)
+{
+    return &requests->slots[(requests->first + i) & (requests->cap - 1)];
+}
 
 /* Bytes not yet written. */
 size_t requests_unwritten(const struct requests *requests);
 
-/* So many more bytes have been written. */
-void requests_note_written(struct requests *requests, size_t count);
+/* So many more bytes have been written, now. */
+void requests_note_written(struct requests *requests, size_t count, uint32_t now_us);
 
 /* The oldest slots, one or more, have their replies. */
 void requests_pop(struct requests *requests, uint32_t count);

@@ -311,13 +311,9 @@ static void go_deaf(struct upstream *upstream, int error)
     }
 }
 
-/* The requests from this one on have been written now. */
-static void stamp_sent(struct upstream *upstream, uint32_t from)
+static uint32_t now_us(const struct upstream *upstream)
 {
-    uint32_t now_us = (uint32_t)loop_turn_us(upstream->context->loop);
-    for (uint32_t i = from; i < upstream->requests.sent; i++) {
-        requests_slot(&upstream->requests, i)->sent_us = now_us;
-    }
+    return (uint32_t)loop_turn_us(upstream->context->loop);
 }
 
 static void write_requests(struct upstream *upstream)
@@ -326,12 +322,10 @@ static void write_requests(struct upstream *upstream)
     enum transport_outcome outcome = TRANSPORT_OK;
     while (outcome == TRANSPORT_OK && requests_unwritten(requests) > 0) {
         size_t written = 0;
-        uint32_t before = requests->sent;
         outcome = transport_write(&upstream->transport, requests->bytes,
                                   (size_t)(requests->written - requests->begin),
                                   requests_unwritten(requests), &written);
-        requests_note_written(requests, written);
-        stamp_sent(upstream, before);
+        requests_note_written(requests, written, now_us(upstream));
         stats_add(&upstream_stats(upstream)->server_written_bytes, written);
     }
     if (outcome == TRANSPORT_FAILED) {
@@ -398,12 +392,9 @@ bool upstream_accepts(const struct upstream *upstream, char *error, size_t cap)
     return true;
 }
 
-void upstream_send(struct upstream *upstream, const struct slot *slot, const char *data, size_t len)
+/* Requests have been queued: have them written. */
+static void expect_flush(struct upstream *upstream)
 {
-    struct slot stamped = *slot;
-    stamped.since_ms = (uint32_t)loop_now_ms();
-    stamped.since_us = (uint32_t)loop_turn_us(upstream->context->loop);
-    requests_add(&upstream->requests, &stamped, data, len);
     if (upstream->state == UPSTREAM_READY) {
         loop_defer(upstream->context->loop, &upstream->flush);
         upstream->is_stuffed =
@@ -416,11 +407,32 @@ void upstream_send(struct upstream *upstream, const struct slot *slot, const cha
     }
 }
 
+static struct slot stamp(const struct upstream *upstream, const struct slot *slot)
+{
+    struct slot stamped = *slot;
+    stamped.since_ms = (uint32_t)loop_now_ms();
+    stamped.since_us = now_us(upstream);
+    return stamped;
+}
+
+void upstream_send(struct upstream *upstream, const struct slot *slot, const char *data, size_t len)
+{
+    struct slot stamped = stamp(upstream, slot);
+    requests_add(&upstream->requests, &stamped, data, len);
+    expect_flush(upstream);
+}
+
+void upstream_send_run(struct upstream *upstream, const struct slot *like,
+                       const struct request_run *run)
+{
+    struct slot stamped = stamp(upstream, like);
+    requests_add_run(&upstream->requests, &stamped, run);
+    expect_flush(upstream);
+}
+
 void upstream_append(struct upstream *upstream, const char *data, size_t len, bool is_last)
 {
-    uint32_t before = upstream->requests.sent;
-    requests_append(&upstream->requests, data, len, is_last);
-    stamp_sent(upstream, before);
+    requests_append(&upstream->requests, data, len, is_last, now_us(upstream));
     loop_defer(upstream->context->loop, &upstream->flush);
     note_room(upstream);
 }

@@ -166,6 +166,10 @@ bool upstream_accepts(const struct upstream *upstream, char *error, size_t cap);
 void upstream_send(struct upstream *upstream, const struct slot *slot, const char *data,
                    size_t len);
 
+/* Queue the requests of a run, one at least: like this one, but for what their parts say. */
+void upstream_send_run(struct upstream *upstream, const struct slot *like,
+                       const struct request_run *run);
+
 /* More of the request queued last, which has SLOT_OPEN. */
 void upstream_append(struct upstream *upstream, const char *data, size_t len, bool is_last);
 

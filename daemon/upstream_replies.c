@@ -15,29 +15,47 @@
 /* No reply of a handshake is nearly as large. */
 #define HANDSHAKE_REPLY_MAX (1024 * 1024)
 
-/* The oldest requests, this many, have been answered: how long did it take? */
-static void measure(struct upstream *upstream, unsigned count)
+/* One that took "slow_ms" or longer. */
+static void note_slow(struct upstream_context *context, const struct slot *slot, uint32_t server_us)
+{
+    const struct slow_command slow = {.client = slot->sink->client,
+                                      .name = slot->command == NULL ? NULL : slot->command->name,
+                                      .queued_us = slot->sent_us - slot->since_us,
+                                      .server_us = server_us};
+    slowlog_note(&context->slowlog, &slow);
+}
+
+/* So many requests from this one on have been answered, which were queued in one turn and written
+ * in one. */
+static void note_times(struct upstream *upstream, unsigned from, unsigned count)
 {
     struct upstream_context *context = upstream->context;
-    uint32_t now_us = (uint32_t)loop_turn_us(context->loop);
+    const struct slot *first = requests_slot(&upstream->requests, from);
     uint64_t slow_us = (uint64_t)context->settings->slow_ms * 1000;
-    for (unsigned i = 0; i < count; i++) {
-        const struct slot *slot = requests_slot(&upstream->requests, i);
-        if (slot->flags & SLOT_UNLIMITED || slot->sink == &upstream->heartbeat) {
-            continue; /* its time is its own choice, or ours */
+    uint32_t queued_us = first->sent_us - first->since_us;
+    uint32_t server_us = (uint32_t)loop_turn_us(context->loop) - first->sent_us;
+    waits_note(&context->waits, queue, queued_us, count);
+    waits_note(&context->waits, server, server_us, count);
+    if (slow_us > 0 && (uint64_t)queued_us + server_us >= slow_us) {
+        for (unsigned i = 0; i < count; i++) {
+            note_slow(context, requests_slot(&upstream->requests, from + i), server_us);
         }
-        uint32_t queued_us = slot->sent_us - slot->since_us;
-        uint32_t server_us = now_us - slot->sent_us;
-        waits_note(&context->waits, queue, queued_us);
-        waits_note(&context->waits, server, server_us);
-        if (slow_us > 0 && (uint64_t)queued_us + server_us >= slow_us) {
-            const struct slow_command slow = {.client = slot->sink->client,
-                                              .name = slot->command == NULL ? NULL
-                                                                            : slot->command->name,
-                                              .queued_us = queued_us,
-                                              .server_us = server_us};
-            slowlog_note(&context->slowlog, &slow);
-        }
+    }
+}
+
+/* The oldest requests, which are a run, have been answered: how long did it take? What the first
+ * and the last have in common all between them have, since times only grow along the queue. */
+static void measure(struct upstream *upstream, unsigned count)
+{
+    const struct slot *first = requests_slot(&upstream->requests, 0);
+    const struct slot *last = requests_slot(&upstream->requests, count - 1);
+    if (first->flags & SLOT_UNLIMITED || first->sink == &upstream->heartbeat) {
+        return; /* its time is its own choice, or ours */
+    }
+    bool is_one = first->since_us == last->since_us && first->sent_us == last->sent_us;
+    unsigned step = is_one ? count : 1;
+    for (unsigned i = 0; i < count; i += step) {
+        note_times(upstream, i, step);
     }
 }
 
@@ -101,6 +119,7 @@ static void hold(struct upstream *upstream, const char *data, size_t len)
 /* A run of whole replies for one sink that came in one piece. */
 struct run {
     struct reply_sink *sink;
+    uint8_t flags; /* of the first request; all are measured, or none */
     const char *data;
     size_t len;
     unsigned count;
@@ -115,21 +134,48 @@ static void give_run(struct upstream *upstream, struct run *run)
     }
 }
 
+/* Whether the reply to this request may join the run. */
+static bool belongs(const struct run *run, const struct slot *slot)
+{
+    return slot->sink == run->sink && !(slot->flags & SLOT_ALONE) &&
+           ((slot->flags ^ run->flags) & SLOT_UNLIMITED) == 0;
+}
+
 static void extend_run(struct upstream *upstream, struct run *run, const char *data, size_t len)
 {
     const struct slot *slot = requests_slot(&upstream->requests, run->count);
-    if (run->count > 0 && (slot->sink != run->sink || slot->flags & SLOT_ALONE)) {
+    if (run->count > 0 && !belongs(run, slot)) {
         give_run(upstream, run);
         slot = requests_slot(&upstream->requests, 0);
     }
     if (run->count == 0) {
-        *run = (struct run){.sink = slot->sink, .data = data};
+        *run = (struct run){.sink = slot->sink, .flags = slot->flags, .data = data};
     }
     run->count++;
     run->len += len;
     if (slot->flags & SLOT_ALONE) {
         give_run(upstream, run);
     }
+}
+
+/* Have what follows in the run at once: small replies that are there from end to end. Returns how
+ * many bytes they are. */
+static size_t extend_further(const struct upstream *upstream, struct run *run, const char *data,
+                             size_t len)
+{
+    size_t at = 0;
+    uint32_t most = upstream->wants_frames || run->count == 0 ? 0 : upstream->requests.sent;
+    while (run->count < most && at < len &&
+           belongs(run, requests_slot(&upstream->requests, run->count))) {
+        size_t whole = fr_reply_whole(data + at, len - at);
+        if (whole == 0) {
+            break;
+        }
+        run->count++;
+        at += whole;
+    }
+    run->len += at;
+    return at;
 }
 
 /* Offer a frame as a message. */
@@ -207,6 +253,7 @@ static void take_replies(struct upstream *upstream, const char *data, size_t len
                 return;
             }
             at += taken;
+            at += extend_further(upstream, &run, data + at, len - at);
             continue;
         }
         struct fr_reply open =

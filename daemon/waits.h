@@ -19,6 +19,7 @@ struct waits {
     struct histogram histograms[WAIT_COUNT];
 };
 
-#define waits_note(waits, name, us) histogram_note(&(waits)->histograms[WAIT_##name], us)
+#define waits_note(waits, name, us, count)                                                         \
+    histogram_note(&(waits)->histograms[WAIT_##name], us, count)
 
 #endif

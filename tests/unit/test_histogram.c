@@ -24,7 +24,7 @@ static void quantiles_are_of_what_was_noted(void)
     struct histogram *histogram = case_alloc(sizeof *histogram);
     EXPECT_NUMBER(histogram_quantile(histogram, 0.5), 0);
     for (uint32_t us = 1; us <= 1000; us++) {
-        histogram_note(histogram, us);
+        histogram_note(histogram, us, 1);
     }
     EXPECT_NUMBER(histogram->count, 1000);
     EXPECT_NUMBER(histogram->sum_us, 500500);
@@ -37,7 +37,7 @@ static void counts_below_powers_of_two_are_exact(void)
 {
     struct histogram *histogram = case_alloc(sizeof *histogram);
     for (uint32_t us = 0; us < 100000; us++) {
-        histogram_note(histogram, us);
+        histogram_note(histogram, us, 1);
     }
     for (unsigned bits = 0; bits < 32; bits++) {
         uint64_t below = (uint64_t)1 << bits;
@@ -48,13 +48,13 @@ static void counts_below_powers_of_two_are_exact(void)
 static void histograms_add_up(void)
 {
     struct histogram *sum = case_alloc(sizeof *sum), *one = case_alloc(sizeof *one);
-    histogram_note(sum, 5);
-    histogram_note(one, 5);
-    histogram_note(one, 500000);
+    histogram_note(sum, 5, 1);
+    histogram_note(one, 5, 3);
+    histogram_note(one, 500000, 1);
     histogram_add(sum, one);
-    EXPECT_NUMBER(sum->count, 3);
-    EXPECT_NUMBER(sum->sum_us, 500010);
-    EXPECT_NUMBER(sum->buckets[histogram_bucket(5)], 2);
+    EXPECT_NUMBER(sum->count, 5);
+    EXPECT_NUMBER(sum->sum_us, 500020);
+    EXPECT_NUMBER(sum->buckets[histogram_bucket(5)], 4);
 }
 
 static void the_slow_log_keeps_the_last_ones(void)

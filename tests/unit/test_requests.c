@@ -25,6 +25,8 @@ struct entry {
     size_t written; /* on the present connection */
     bool is_open;
     bool came_open; /* it arrived in parts */
+    bool is_joined;
+    uint32_t sent_us;
 };
 
 struct model {
@@ -32,6 +34,7 @@ struct model {
     struct entry entries[MODEL_MAX];
     size_t count;
     unsigned made;
+    uint32_t now_us;
 };
 
 static char byte_of(uint8_t tag, size_t at)
@@ -64,29 +67,29 @@ static void add(struct model *model, size_t len, bool is_open)
 {
     char data[256];
     struct entry *entry = &model->entries[model->count++];
-    *entry = (struct entry){(uint8_t)model->made++, len, 0, is_open, is_open};
+    *entry = (struct entry){
+        .tag = (uint8_t)model->made++, .len = len, .is_open = is_open, .came_open = is_open};
     bytes_of_entry(entry, 0, len, data);
     struct slot slot = {.tag = entry->tag, .flags = is_open ? SLOT_OPEN : 0};
     requests_add(&model->queue, &slot, data, len);
 }
 
-static void append(struct model *model, size_t len, bool is_last)
+/* Add so many requests in one piece, each of which but the first stands or falls with the one
+ * before it. They are known by where they are: the tag is that of the run. */
+static void add_run(struct model *model, uint32_t count)
 {
     char data[256];
-    struct entry *entry = &model->entries[model->count - 1];
-    bytes_of_entry(entry, entry->len, entry->len + len, data);
-    entry->len += len;
-    entry->is_open = !is_last;
-    requests_append(&model->queue, data, len, is_last);
-}
-
-static size_t unwritten(const struct model *model)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < model->count; i++) {
-        len += model->entries[i].len - model->entries[i].written;
+    struct request_part parts[16] = {{0}};
+    struct request_run run = {.data = data, .count = count, .parts = parts};
+    struct slot like = {.tag = (uint8_t)model->made++};
+    for (uint32_t i = 0; i < count; i++) {
+        struct entry *entry = &model->entries[model->count++];
+        *entry = (struct entry){.tag = like.tag, .len = 1 + i, .is_joined = i > 0};
+        bytes_of_entry(entry, 0, entry->len, data + run.len);
+        parts[i] = (struct request_part){.len = 1 + i, .flags = i > 0 ? SLOT_JOINED : 0};
+        run.len += entry->len;
     }
-    return len;
+    requests_add_run(&model->queue, &like, &run);
 }
 
 static bool is_sent(const struct entry *entry)
@@ -101,6 +104,35 @@ static size_t sent(const struct model *model)
         count++;
     }
     return count;
+}
+
+/* What has been sent and was not before has been now. */
+static void note_sent(struct model *model)
+{
+    for (size_t i = 0, count = sent(model); i < count; i++) {
+        struct entry *entry = &model->entries[i];
+        entry->sent_us = entry->sent_us == 0 ? model->now_us : entry->sent_us;
+    }
+}
+
+static void append(struct model *model, size_t len, bool is_last)
+{
+    char data[256];
+    struct entry *entry = &model->entries[model->count - 1];
+    bytes_of_entry(entry, entry->len, entry->len + len, data);
+    entry->len += len;
+    entry->is_open = !is_last;
+    requests_append(&model->queue, data, len, is_last, ++model->now_us);
+    note_sent(model);
+}
+
+static size_t unwritten(const struct model *model)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        len += model->entries[i].len - model->entries[i].written;
+    }
+    return len;
 }
 
 /* Read count bytes off the queue as who writes them to a socket does. */
@@ -135,7 +167,8 @@ static void write_some(struct model *model, size_t count)
     free(data);
     bytes_finish(&due);
     EXPECT(same);
-    requests_note_written(&model->queue, count);
+    requests_note_written(&model->queue, count, ++model->now_us);
+    note_sent(model);
 }
 
 static void pop(struct model *model, size_t count)
@@ -164,6 +197,7 @@ static void rewind_without(struct model *model, bool (*drops)(void *context, siz
             continue;
         }
         entry.written = 0;
+        entry.sent_us = 0;
         model->entries[kept++] = entry;
     }
     model->count = kept;
@@ -185,6 +219,8 @@ static void compare(const struct model *model)
         const struct slot *slot = requests_slot(queue, (uint32_t)i);
         EXPECT_NUMBER(slot->tag, model->entries[i].tag);
         EXPECT_NUMBER((slot->flags & SLOT_OPEN) != 0, model->entries[i].is_open);
+        EXPECT_NUMBER((slot->flags & SLOT_JOINED) != 0, model->entries[i].is_joined);
+        EXPECT(i >= queue->sent || slot->sent_us == model->entries[i].sent_us);
     }
 }
 
@@ -284,9 +320,9 @@ static void bytes_without_a_slot_pass_and_are_forgotten(void)
     evbuffer_add(queue->bytes, "tunnel", 6);
     queue->end += 6;
     EXPECT_NUMBER(requests_unwritten(queue), 6);
-    requests_note_written(queue, 4);
+    requests_note_written(queue, 4, 0);
     EXPECT_NUMBER(evbuffer_get_length(queue->bytes), 2);
-    requests_note_written(queue, 2);
+    requests_note_written(queue, 2, 0);
     EXPECT_NUMBER(evbuffer_get_length(queue->bytes), 0);
     EXPECT_NUMBER(requests_unwritten(queue), 0);
 }
@@ -309,7 +345,7 @@ static void a_burst_is_kept_in_order_and_its_room_given_back(void)
         requests_add(&model->queue, &slot, "", 0);
     }
     EXPECT_NUMBER(model->queue.cap, 8192);
-    requests_note_written(&model->queue, requests_unwritten(&model->queue));
+    requests_note_written(&model->queue, requests_unwritten(&model->queue), 0);
     EXPECT_NUMBER(model->queue.sent, model->queue.count);
     requests_pop(&model->queue, model->queue.count);
     EXPECT_NUMBER(model->queue.cap, 16);
@@ -418,6 +454,8 @@ static void do_something(struct model *model)
     case 1:
         if (is_open) {
             append(model, random_below(9), random_below(3) == 0);
+        } else if (model->count < 60 && random_below(3) == 0) {
+            add_run(model, 1 + random_below(16));
         } else if (model->count < 60) {
             add(model, 1 + random_below(9), random_below(4) == 0);
         }
