@@ -1,88 +1,103 @@
-/* A transaction that has arrived whole: MULTI ... EXEC in one piece of input goes on the shared
- * lane in one piece, and needs no connection of its own. What the server answers to each of its
- * requests is passed on as always.
- *
- * Nothing else may come between its requests, and they share one fate: if the connection is lost
- * when some of them had been written, the others are not written to the next one, where they would
- * run without their MULTI. */
-#include "daemon/router.h"
+/* Transactions that go on whole. See block.h. */
+#include "daemon/block.h"
 
 #define BLOCK_LEN_MAX (64 * 1024)
 
 static const struct fr_request_limits limits = {.args_max = BLOCK_LEN_MAX,
                                                 .bulk_max = BLOCK_LEN_MAX};
 
-/* Read the request at the beginning of data as a call. False: there is no whole one, or it is
- * written in another way than as an array. */
-static bool read_call(const char *data, size_t len, struct call *call)
+static bool may_stand_inside(const struct session *session, const struct fr_command *command,
+                             uint32_t argc)
 {
-    struct fr_request request = {0};
-    bool is_whole = fr_request_scan(&request, data, len, &limits) == FR_FRAME_DONE;
-    if (!is_whole || request.is_inline || request.argc == 0) {
-        return false;
-    }
-    *call = (struct call){
-        .frame = data, .len = request.scanned, .is_whole = true, .argc = request.argc};
-    call_fill(call, &request);
-    return true;
-}
-
-static bool may_stand_inside(const struct session *session, const struct call *call)
-{
-    const struct fr_command *command = call->command;
-    bool is_unknown_sub = command != NULL && command->flags & FR_FLAG_CONTAINER && call->argc > 1;
-    return command != NULL && !is_unknown_sub && command->block == FR_BLOCK_OK &&
+    bool is_unknown_sub = command->flags & FR_FLAG_CONTAINER && argc > 1;
+    return !is_unknown_sub && command->block == FR_BLOCK_OK &&
            !session->pool->is_denied[command->id];
 }
 
-static bool ends_block(const struct session *session, const struct call *call)
+static bool ends_block(const struct session *session, const struct fr_command *command,
+                       uint32_t argc)
 {
-    return call->command != NULL && call->command->block == FR_BLOCK_END && call->argc == 1 &&
-           !session->pool->is_denied[call->command->id];
+    return command->block == FR_BLOCK_END && argc == 1 && !session->pool->is_denied[command->id];
 }
 
-bool block_find(const struct session *session, const struct call *multi, struct block *block)
+/* Add the request at data, which stands or falls with MULTI. NULL: there is no whole one, it is
+ * written in another way than as a small array, or the table lacks it. */
+static const struct fr_command *add_next(struct request_run *block, size_t len, uint32_t *argc)
 {
-    struct call call;
-    block->len = multi->len;
-    block->count = 1;
-    block->parts[0] = (struct block_part){multi->len, multi->command};
-    const char *at = multi->frame + multi->len;
-    size_t left = multi->behind_len < BLOCK_LEN_MAX ? multi->behind_len : BLOCK_LEN_MAX;
-    while (block->count < BLOCK_COUNT_MAX && read_call(at, left, &call)) {
-        block->len += call.len;
-        block->parts[block->count++] = (struct block_part){call.len, call.command};
-        at += call.len;
-        left -= call.len;
-        if (ends_block(session, &call)) {
+    struct fr_request request;
+    const char *at = block->data + block->len;
+    if (!fr_request_take(&request, at, len - block->len, &limits)) {
+        return NULL;
+    }
+    const struct fr_command *command = request_command(&request, at);
+    block->parts[block->count] = (struct request_part){
+        .len = (uint32_t)request.scanned,
+        .flags = block->count > 0 ? SLOT_JOINED : 0,
+        .command = command,
+    };
+    block->count++;
+    block->len += request.scanned;
+    *argc = request.argc;
+    return command;
+}
+
+bool block_find(const struct session *session, size_t len, struct request_run *block)
+{
+    uint32_t argc = 0;
+    block->count = 0;
+    block->len = 0;
+    len = len < BLOCK_LEN_MAX ? len : BLOCK_LEN_MAX;
+    const struct fr_command *command = add_next(block, len, &argc); /* MULTI itself */
+    while (command != NULL && block->count < BLOCK_COUNT_MAX) {
+        command = add_next(block, len, &argc);
+        if (command != NULL && ends_block(session, command, argc)) {
             return true;
         }
-        if (!may_stand_inside(session, &call)) {
+        if (command != NULL && !may_stand_inside(session, command, argc)) {
             return false;
         }
     }
     return false;
 }
 
-enum routed block_send(struct session *session, const struct call *multi, const struct block *block)
+/* CLIENT REPLY SKIP before it was for MULTI alone. */
+static void send_skipped(struct session *session, struct upstream *upstream,
+                         const struct request_run *block)
+{
+    size_t multi_len = block->parts[0].len;
+    struct request_run multi = {block->data, multi_len, 1, block->parts};
+    struct request_run rest = {block->data + multi_len, block->len - multi_len, block->count - 1,
+                               block->parts + 1};
+    session_send_run(session, upstream, &multi);
+    session->skips_this = false;
+    session_send_run(session, upstream, &rest);
+}
+
+static enum routed send_block(struct session *session, const struct request_run *block)
 {
     struct upstream *upstream = NULL;
     if (session_want_shared(session, block->count, &upstream) == ROUTE_LATER) {
         return ROUTE_LATER;
     }
-    session->taken_behind = block->len - multi->len;
+    session->taken_behind = block->len - block->parts[0].len;
     if (upstream == NULL) {
         return ROUTED; /* all of it has been answered */
     }
-    const char *at = multi->frame;
-    for (uint32_t i = 0; i < block->count; i++) {
-        struct call call = {.frame = at,
-                            .len = block->parts[i].len,
-                            .is_whole = true,
-                            .command = block->parts[i].command};
-        session_send_on(session, upstream, &call, TAG_NONE, i > 0 ? SLOT_JOINED : 0);
-        session->skips_this = false; /* CLIENT REPLY SKIP was for MULTI alone */
-        at += call.len;
+    if (session->skips_this) {
+        send_skipped(session, upstream, block);
+    } else {
+        session_send_run(session, upstream, block);
     }
     return ROUTED;
+}
+
+bool block_route(struct session *session, const struct call *multi, enum routed *routed)
+{
+    struct request_part parts[BLOCK_COUNT_MAX];
+    struct request_run block = {.data = multi->frame, .parts = parts};
+    bool is_block = block_find(session, multi->len + multi->behind_len, &block);
+    if (is_block) {
+        *routed = send_block(session, &block);
+    }
+    return is_block;
 }

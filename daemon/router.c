@@ -411,11 +411,11 @@ static enum routed route_by_way(struct session *session, const struct call *call
     if (replication_concerns(session, call)) {
         return replication_route(session, call);
     }
-    struct block block;
+    enum routed routed = ROUTED;
     bool may_be_block = session->lease == NULL && session->lost == LOST_NOTHING &&
                         call_is(call, FR_CMD_MULTI) && call->argc == 1;
-    if (may_be_block && block_find(session, call, &block)) {
-        return block_send(session, call, &block);
+    if (may_be_block && block_route(session, call, &routed)) {
+        return routed;
     }
     bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
     if (way == WAY_SUBSCRIBE && !is_queueing && session_subscribes_on_hub(session, call)) {

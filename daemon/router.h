@@ -4,6 +4,7 @@
 #ifndef ROUTER_H
 #define ROUTER_H
 
+#include "daemon/block.h"
 #include "daemon/session.h"
 
 struct evbuffer;
@@ -17,23 +18,6 @@ typedef enum routed (*local_command)(struct session *session, const struct call 
 /* The one for this row of the table; NULL: the server answers. Defined beside the commands. */
 local_command connection_command(const struct fr_command *command);
 local_command client_command(const struct fr_command *command);
-
-#define BLOCK_COUNT_MAX 512
-
-/* A transaction that stands whole in the input. */
-struct block {
-    size_t len;     /* of MULTI and all behind it up to EXEC or DISCARD */
-    uint32_t count; /* of its requests */
-    struct block_part {
-        size_t len;
-        const struct fr_command *command;
-    } parts[BLOCK_COUNT_MAX];
-};
-
-/* Whether what begins with this MULTI is one that may go on the shared lane. */
-bool block_find(const struct session *session, const struct call *multi, struct block *block);
-enum routed block_send(struct session *session, const struct call *multi,
-                       const struct block *block);
 
 /* Answer with this error, a whole line, without sending. What is still to come of the request is
  * skipped; in a transaction EXEC fails. */

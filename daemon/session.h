@@ -206,8 +206,8 @@ struct call {
     bool is_ordinary; /* although it is not: a module's that may share a connection */
 };
 
-/* Note the words and find the row of the request whose frame and state these are. */
-void call_fill(struct call *call, const struct fr_request *request);
+/* The row of the request whose frame and state these are; NULL: the table lacks it. */
+const struct fr_command *request_command(const struct fr_request *request, const char *frame);
 
 /* Whether the request has as many words as its command takes. True for one that is not in the
  * table.
@@ -300,9 +300,13 @@ bool session_is_silent(const struct session *session);
 enum routed session_want_shared(struct session *session, uint32_t count,
                                 struct upstream **upstream);
 
-/* Send a request on a connection of the session's; flags are the slot's. */
+/* Send a request on a connection of the session's. */
 void session_send_on(struct session *session, struct upstream *upstream, const struct call *call,
-                     uint8_t tag, uint8_t flags);
+                     uint8_t tag);
+
+/* Send requests of which nothing needs to be noted on the shared lane's connection. */
+void session_send_run(struct session *session, struct upstream *upstream,
+                      const struct request_run *run);
 
 /* Send the request on the shared lane of the session's route. */
 enum routed session_send_shared(struct session *session, const struct call *call, uint8_t tag);

@@ -12,6 +12,7 @@
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/pause.h"
+#include "daemon/run.h"
 
 static session_router route;
 
@@ -33,24 +34,26 @@ bool session_has_input(const struct session *session)
 /* ------------------------------------------------------------------------------------ one request
  */
 
-static void fill_words(struct call *call, const struct fr_request *request)
+const struct fr_command *request_command(const struct fr_request *request, const char *frame)
+{
+    bool has_sub = request->args_done > 1;
+    if (request->args_done == 0) {
+        return NULL;
+    }
+    return fr_command_find(frame + request->word_at[0], request->word_len[0],
+                           has_sub ? frame + request->word_at[1] : NULL,
+                           has_sub ? request->word_len[1] : 0);
+}
+
+/* Note the words and the row of the request whose frame this is. */
+static void call_fill(struct call *call, const struct fr_request *request)
 {
     unsigned count = request->args_done < FR_REQUEST_WORDS ? request->args_done : FR_REQUEST_WORDS;
     call->word_count = count;
     for (unsigned i = 0; i < count; i++) {
         call->words[i] = (struct fr_word){call->frame + request->word_at[i], request->word_len[i]};
     }
-}
-
-void call_fill(struct call *call, const struct fr_request *request)
-{
-    const struct fr_word *words = call->words;
-    fill_words(call, request);
-    if (call->word_count > 0) {
-        bool has_sub = call->word_count > 1;
-        call->command = fr_command_find(words[0].data, words[0].len, has_sub ? words[1].data : NULL,
-                                        has_sub ? words[1].len : 0);
-    }
+    call->command = request_command(request, call->frame);
 }
 
 bool call_has_right_count(const struct call *call)
@@ -243,6 +246,17 @@ static void give_way(struct session *session)
     loop_defer(session->pool->context.loop, &session->resume);
 }
 
+/* Deal with a run of requests, or with one. Returns how many bytes they took; 0: it waits. */
+static size_t take_some(struct session *session, const char *data, size_t len, int64_t *budget)
+{
+    size_t taken = run_send(session, data, len, budget);
+    if (taken == 0) {
+        taken = take_request(session, data, len);
+        --*budget;
+    }
+    return taken;
+}
+
 /* Deal with requests until none is complete, or one must wait. Returns how many bytes were taken.
  */
 static size_t take_requests(struct session *session, const char *data, size_t len)
@@ -250,11 +264,11 @@ static size_t take_requests(struct session *session, const char *data, size_t le
     size_t at = 0;
     int64_t budget = settings_of(session)->turn_count;
     while (session->stops == 0 && at < len) {
-        if (budget-- == 0) {
+        if (budget <= 0) {
             give_way(session);
             break;
         }
-        size_t taken = take_request(session, data + at, len - at);
+        size_t taken = take_some(session, data + at, len - at, &budget);
         if (taken == 0 || session->is_dead) {
             break;
         }

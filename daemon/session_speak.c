@@ -422,9 +422,9 @@ static enum routed wait_for_room(struct session *session)
     return ROUTE_LATER;
 }
 
-static void note_sent(struct session *session)
+static void note_sent(struct session *session, uint32_t count)
 {
-    session->outstanding++;
+    session->outstanding += count;
     if (session->outstanding >= session->pool->context.settings->outstanding_max) {
         session_stop(session, STOP_COUNT);
     }
@@ -479,24 +479,46 @@ enum routed session_want_shared(struct session *session, uint32_t count, struct 
     return ROUTED;
 }
 
+/* What this command's being sent there means for the session. */
+static void note_command(struct session *session, const struct upstream *upstream,
+                         const struct fr_command *command)
+{
+    if (command_runs_script(command)) {
+        leases_keep_spare(session->pool, session->identity);
+    }
+    replication_note_sent(session, upstream, command);
+    session->spoken_on = upstream;
+}
+
 void session_send_on(struct session *session, struct upstream *upstream, const struct call *call,
-                     uint8_t tag, uint8_t flags)
+                     uint8_t tag)
 {
     tag |= session_is_silent(session) ? TAG_SILENT : 0;
     struct slot slot = {.sink = &session->sink,
                         .command = call->command,
                         .tag = tag,
-                        .flags = (uint8_t)(flags | slot_flags(call, tag))};
-    if (command_runs_script(call->command)) {
-        leases_keep_spare(session->pool, session->identity);
-    }
-    replication_note_sent(session, upstream, call->command);
-    session->spoken_on = upstream;
+                        .flags = slot_flags(call, tag)};
+    note_command(session, upstream, call->command);
     upstream_send(upstream, &slot, call->frame, call->len);
     if ((tag & TAG_LEASE_MASK) == TAG_COUNTED) {
         session_begin_recount(session, call);
     }
-    note_sent(session);
+    note_sent(session, 1);
+}
+
+void session_send_run(struct session *session, struct upstream *upstream,
+                      const struct request_run *run)
+{
+    bool is_silent = session_is_silent(session);
+    struct slot like = {.sink = &session->sink,
+                        .tag = is_silent ? TAG_SILENT : TAG_NONE,
+                        .flags = is_silent ? SLOT_ALONE : 0};
+    for (uint32_t i = 0; i < run->count; i++) {
+        note_command(session, upstream, run->parts[i].command);
+    }
+    upstream_send_run(upstream, &like, run);
+    note_sent(session, run->count);
+    stats_add(&session->pool->context.stats.requests_shared, run->count);
 }
 
 enum routed session_send_shared(struct session *session, const struct call *call, uint8_t tag)
@@ -504,7 +526,7 @@ enum routed session_send_shared(struct session *session, const struct call *call
     struct upstream *upstream = NULL;
     enum routed routed = session_want_shared(session, 1, &upstream);
     if (upstream != NULL) {
-        session_send_on(session, upstream, call, tag, 0);
+        session_send_on(session, upstream, call, tag);
         stats_count(&session->pool->context.stats, requests_shared);
     }
     return routed;
@@ -515,7 +537,7 @@ enum routed session_send_shared(struct session *session, const struct call *call
 
 enum routed session_send_leased(struct session *session, const struct call *call, uint8_t tag)
 {
-    session_send_on(session, session->lease->upstream, call, (uint8_t)(tag | TAG_LEASED), 0);
+    session_send_on(session, session->lease->upstream, call, (uint8_t)(tag | TAG_LEASED));
     stats_count(&session->pool->context.stats, requests_leased);
     session->waited_ms = 0;
     if (session->lease->upstream->is_stuffed) {

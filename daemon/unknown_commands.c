@@ -32,7 +32,7 @@ static void send_question(struct session *session, struct upstream *upstream,
                         .is_whole = true,
                         .command = &fr_commands[FR_CMD_COMMAND_INFO]};
     session_set_text(&session->asked_about, name->data, name->len);
-    session_send_on(session, upstream, &call, TAG_ASKED | TAG_SILENT, 0);
+    session_send_on(session, upstream, &call, TAG_ASKED | TAG_SILENT);
     evbuffer_free(out);
 }
 

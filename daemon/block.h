@@ -1,0 +1,24 @@
+/* A transaction that has arrived whole: MULTI ... EXEC in one piece of input goes on the shared
+ * lane in one piece, and needs no connection of its own. What the server answers to each of its
+ * requests is passed on as always.
+ *
+ * Nothing else may come between its requests, and they share one fate: if the connection is lost
+ * when some of them had been written, the others are not written to the next one, where they would
+ * run without their MULTI. */
+#ifndef BLOCK_H
+#define BLOCK_H
+
+#include "daemon/session.h"
+
+#define BLOCK_COUNT_MAX 512
+
+/* Whether the len bytes at block->data, which begin with a whole MULTI of one word, begin with a
+ * block that may go on the shared lane. True: the rest of the run is filled in. There is room for
+ * BLOCK_COUNT_MAX parts. */
+bool block_find(const struct session *session, size_t len, struct request_run *block);
+
+/* Send the block that this MULTI begins, if it is one. False: it is not. *routed is what becomes of
+ * it. */
+bool block_route(struct session *session, const struct call *multi, enum routed *routed);
+
+#endif
