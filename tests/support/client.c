@@ -183,20 +183,33 @@ static void compact(struct client *client)
     }
 }
 
-/* A reset counts as the end: the other side closed with input of ours unread. */
-size_t client_gather(struct client *client)
+/* Whether there was something. A reset counts as the end: the other side closed with input of ours
+ * unread. */
+static bool gather_part(struct client *client)
 {
     static char part[READ_LEN];
+    ssize_t got = recv(client->fd, part, sizeof(part), MSG_DONTWAIT);
+    if (got > 0) {
+        bytes_add(&client->in, part, (size_t)got);
+    } else {
+        client->ended = got == 0 || (errno != EAGAIN && errno != EINTR);
+    }
+    return got > 0 || (!client->ended && errno == EINTR);
+}
+
+size_t client_gather(struct client *client)
+{
     compact(client);
-    while (!client->ended && client->fd >= 0) {
-        ssize_t got = recv(client->fd, part, sizeof(part), MSG_DONTWAIT);
-        if (got > 0) {
-            bytes_add(&client->in, part, (size_t)got);
-        } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-            client->ended = true;
-        } else if (errno == EAGAIN) {
-            break;
-        }
+    while (!client->ended && client->fd >= 0 && gather_part(client)) {
+    }
+    return client->in.len - client->taken;
+}
+
+size_t client_gather_part(struct client *client)
+{
+    compact(client);
+    if (!client->ended && client->fd >= 0) {
+        gather_part(client);
     }
     return client->in.len - client->taken;
 }

@@ -69,6 +69,9 @@ void client_wait_readable(struct client *client);
 /* Read whatever is there now without waiting; returns how many bytes are kept. */
 size_t client_gather(struct client *client);
 
+/* The same for some bytes of what is there, however fast more comes. */
+size_t client_gather_part(struct client *client);
+
 /* Take one complete reply, push frames included. */
 const struct bytes *client_read(struct client *client);
 
