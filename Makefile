@@ -87,10 +87,12 @@ SUPPORT_SRC := $(wildcard tests/support/*.c) \
     $(filter-out $(STRESS_SRC),$(wildcard tests/stress/*.c tests/conformance/*.c)) \
     $(filter-out $(CLIENT_SUITE_SRC) $(MOCK_SRC),$(wildcard tests/client/*.c tests/mock/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_SRC := $(wildcard bench/*.c)
+# what has a header of its own is no program but a part of several
+BENCH_PART_SRC := $(filter $(patsubst %.h,%.c,$(wildcard bench/*.h)),$(wildcard bench/*.c))
+BENCH_SRC := $(filter-out $(BENCH_PART_SRC),$(wildcard bench/*.c))
 # what runs inside the container of check-systemd
 BOOTED_SRC := $(wildcard tests/systemd/*.c)
-PROGRAM_SRC := $(UNIT_SRC) $(MOCK_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC) $(BOOTED_SRC)
+PROGRAM_SRC := $(UNIT_SRC) $(MOCK_SRC) $(INTEGRATION_SRC) $(STRESS_SRC) $(BENCH_SRC) $(BENCH_PART_SRC) $(BOOTED_SRC)
 ALL_SRC := $(COMMON_SRC) $(DAEMON_SRC) $(CLIENT_SRC) $(CTL_SRC) $(SUPPORT_SRC) $(PROGRAM_SRC) $(FUZZ_SRC) \
     $(wildcard examples/*.c)
 HEADERS := $(wildcard include/*.h include/*/*.h common/*.h common/mock/*.h daemon/*.h client/*.h client/ctl/*.h tests/*/*.h bench/*.h)
@@ -184,6 +186,7 @@ $(eval $(call archive,common,$(call pie,$(COMMON_SRC))))
 $(eval $(call archive,daemon,$(call pie,$(filter-out daemon/main.c,$(DAEMON_SRC)))))
 $(eval $(call archive,client,$(call pie,$(CLIENT_SRC))))
 $(eval $(call archive,support,$(call pie,$(SUPPORT_SRC))))
+$(eval $(call archive,bench,$(call pie,$(BENCH_PART_SRC))))
 $(eval $(call archive,common-pic,$(call pic,$(COMMON_SRC))))
 
 comma := ,
@@ -204,7 +207,7 @@ $(UNIT) $(MOCK) $(INTEGRATION) $(STRESS): $(O)/%: $(O)/pie/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $^ $(TEST_LIBS) $(CLIENT_LIBS) $(DAEMON_LIBS)
 
-$(BENCH): $(O)/%: $(O)/pie/%.o $(O)/client.a $(O)/common.a
+$(BENCH): $(O)/%: $(O)/pie/%.o $(O)/bench.a $(O)/client.a $(O)/common.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $^ $(BENCH_LIBS) $(CLIENT_LIBS)
 
@@ -257,7 +260,7 @@ $(FUZZ): %: %.o $(FUZZ_O)/objects.a
 
 # --- tests ---------------------------------------------------------------------------------------------
 
-.PHONY: check check-unit check-mock check-integration check-stress check-fuzz check-valgrind check-install check-model tests
+.PHONY: check check-unit check-mock check-integration check-stress check-fuzz check-valgrind check-install check-model check-bench tests
 
 # A finding ends the process that has it with a status nobody else uses and the report on its stderr.
 export ASAN_OPTIONS ?= exitcode=86:halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -265,7 +268,7 @@ export UBSAN_OPTIONS ?= exitcode=86:halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= exitcode=86:halt_on_error=1:second_deadlock_stack=1
 export LSAN_OPTIONS ?= exitcode=86
 
-CHECK_ENV = FLASKREDISD='$(abspath $(DAEMON))' FLASKREDISCTL='$(abspath $(CTL))' PYTHON='$(PYTHON)' VALGRIND='$(VALGRIND)' \
+CHECK_ENV = FLASKREDISD='$(abspath $(DAEMON))' BENCH_BIN='$(abspath $(O)/bench)' FLASKREDISCTL='$(abspath $(CTL))' PYTHON='$(PYTHON)' VALGRIND='$(VALGRIND)' \
     SUITE_SECONDS=$(CHECK_SUITE_SECONDS) FUZZ_SECONDS=$(FUZZ_SECONDS) \
     $(if $(CHECK_STRESS_SECONDS),CHECK_STRESS_SECONDS=$(CHECK_STRESS_SECONDS)) \
     MAKE='$(strip $(MAKE) $(MAKEOVERRIDES))' CC='$(CC)' $(if $(SAN),TEST_SLOW=1)
@@ -282,12 +285,13 @@ VALGRIND_PROGRAMS := $(UNIT) $(filter-out %/test_conformance,$(MOCK)) \
 VALGRIND_SUITES = $(if $(VALGRIND),$(addprefix valgrind:,$(VALGRIND_PROGRAMS)),skip:valgrind:valgrind)
 INSTALL_SUITE := script:tests/install/check_install.sh
 MODEL_SUITE := script:tests/model/check.sh
+BENCH_SUITE := script:tests/bench/check_bench.sh
 
 # Sanitizers change the suites, not what surrounds them: that is checked once, without.
-SURROUNDINGS = $(if $(SAN),,$(VALGRIND_SUITES) $(INSTALL_SUITE) $(MODEL_SUITE) $(FUZZ_SUITES))
+SURROUNDINGS = $(if $(SAN),,$(VALGRIND_SUITES) $(INSTALL_SUITE) $(MODEL_SUITE) $(BENCH_SUITE) $(FUZZ_SUITES))
 
 # In this order: what takes long begins first, so that nothing is waited for alone in the end.
-check: all tests $(if $(SAN),,$(FUZZ_BUILT))
+check: all tests $(if $(SAN),,$(FUZZ_BUILT) $(BENCH))
 	$(RUN_SUITES) $(addprefix stress:,$(STRESS)) $(addprefix integration:,$(INTEGRATION)) \
 	    $(SURROUNDINGS) $(addprefix unit:,$(UNIT) $(MOCK))
 
@@ -314,6 +318,9 @@ check-install: all
 
 check-model:
 	$(RUN_SUITES) $(MODEL_SUITE)
+
+check-bench: $(DAEMON) $(BENCH)
+	$(RUN_SUITES) $(BENCH_SUITE)
 
 # --- lint ----------------------------------------------------------------------------------------------
 
@@ -447,7 +454,7 @@ help:
 	@echo 'run            daemon in the foreground, on an engine in memory unless REDIS_URL is set'
 	@echo 'demo           many clients over one connection, shown on a running or a passing daemon'
 	@echo 'check          all tests; alone: check-unit check-integration check-stress check-fuzz'
-	@echo '               check-valgrind check-install check-model'
+	@echo '               check-valgrind check-install check-model check-bench'
 	@echo 'lint, format   check the sources; write them in the project'\''s format'
 	@echo 'bench          measure against direct connections and other poolers'
 	@echo 'deps, deps-all install what building and testing needs (Debian); and the tools of lint and bench'

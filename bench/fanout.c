@@ -10,7 +10,6 @@
  * be. */
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +24,8 @@
 
 #include "bench/clock.h"
 #include "bench/latency.h"
+#include "bench/result.h"
+#include "bench/spent.h"
 #include "bench/target.h"
 
 #define CHANNEL "flaskredis:bench"
@@ -42,6 +43,7 @@ struct options {
     struct target target;
     unsigned subscribers;
     double seconds;
+    struct spent spent; /* from the first to the last message */
 };
 
 struct subscriber {
@@ -213,10 +215,29 @@ static bool exchange(struct fanout *fanout)
 
 /* --- the result ------------------------------------------------------------------------------- */
 
-/* The columns of load, so that run.sh reads both in one way. */
+/* As load tells it, so that run.sh reads both in one way. */
+static void print_result(const struct fanout *fanout, double seconds, double client_cpu_s)
+{
+    const struct result result = {.mode = "fanout",
+                                  .processes = fanout->options.subscribers,
+                                  .threads = 1,
+                                  .pipeline = BATCH,
+                                  .seconds = seconds,
+                                  .replies = fanout->delivered,
+                                  .errors = fanout->errors,
+                                  .wrong = fanout->wrong,
+                                  .client_cpu_s = client_cpu_s,
+                                  .server_cpu_s = fanout->options.spent.server_s,
+                                  .pooler_cpu_s = fanout->options.spent.pooler_s,
+                                  .latency = &fanout->latency};
+    result_print(&result, RESULT_CSV);
+}
+
 static int measure(struct fanout *fanout)
 {
     bool is_well = exchange(fanout); /* a first one, to warm up */
+    if (!spent_begin(&fanout->options.spent))
+        return EXIT_NOT_MEASURED;
     double cpu_s = clock_cpu_s();
     uint64_t start_ns = clock_ns(), now_ns = start_ns;
     uint64_t end_ns = start_ns + (uint64_t)(fanout->options.seconds * 1e9);
@@ -227,13 +248,9 @@ static int measure(struct fanout *fanout)
         latency_record(&fanout->latency, now_ns - begin_ns);
         fanout->delivered += is_well ? (uint64_t)BATCH * fanout->options.subscribers : 0;
     }
-    double seconds = (double)(now_ns - start_ns) / 1e9;
-    printf("fanout,%u,%u,%.3f,%" PRIu64 ",%.1f,%.2f,%.2f,%.2f,%" PRIu64 ",%" PRIu64 ",%.3f\n",
-           fanout->options.subscribers, BATCH, seconds, fanout->delivered,
-           (double)fanout->delivered / (seconds > 0 ? seconds : 1),
-           latency_us(&fanout->latency, 500), latency_us(&fanout->latency, 990),
-           (double)fanout->latency.max_ns / 1000, fanout->errors, fanout->wrong,
-           clock_cpu_s() - cpu_s);
+    if (!spent_end(&fanout->options.spent))
+        return EXIT_NOT_MEASURED;
+    print_result(fanout, (double)(now_ns - start_ns) / 1e9, clock_cpu_s() - cpu_s);
     return fanout->errors + fanout->wrong == 0 && is_well ? EXIT_MEASURED : EXIT_FAULTS;
 }
 
@@ -242,6 +259,7 @@ static int measure(struct fanout *fanout)
 static int usage(void)
 {
     puts("Usage: fanout (--socket PATH | --tcp HOST:PORT) [--subscribers N] [--seconds S]\n"
+         "              [--server-pid PID] [--pooler-pid PID]\n"
          "\n"
          "Publishes messages of 64 bytes to N subscribers (100) of one channel for S seconds (3),\n"
          "16 at a time, and prints the columns that load --csv prints: replies are messages that\n"
@@ -261,6 +279,12 @@ static bool set_option(int letter, char *value, struct options *options)
     case 'n':
         options->subscribers = (unsigned)strtoul(value, &end, 10);
         return *end == '\0' && options->subscribers > 0 && options->subscribers <= 100000;
+    case 'S':
+        options->spent.server = (pid_t)strtol(value, &end, 10);
+        return *end == '\0' && options->spent.server > 0;
+    case 'p':
+        options->spent.pooler = (pid_t)strtol(value, &end, 10);
+        return *end == '\0' && options->spent.pooler > 0;
     case 'd':
         options->seconds = strtod(value, &end);
         return *end == '\0' && options->seconds > 0;
@@ -275,6 +299,8 @@ static bool parse_options(int argc, char **argv, struct options *options)
                                           {"tcp", required_argument, NULL, 't'},
                                           {"subscribers", required_argument, NULL, 'n'},
                                           {"seconds", required_argument, NULL, 'd'},
+                                          {"server-pid", required_argument, NULL, 'S'},
+                                          {"pooler-pid", required_argument, NULL, 'p'},
                                           {NULL, 0, NULL, 0}};
     *options = (struct options){.subscribers = 100, .seconds = 3};
     int letter;

@@ -3,8 +3,10 @@
 #ifndef BENCH_LATENCY_H
 #define BENCH_LATENCY_H
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define LATENCY_LINEAR_BITS 6
 #define LATENCY_LINEAR (1u << LATENCY_LINEAR_BITS)
@@ -28,13 +30,19 @@ static inline size_t latency_bucket(uint64_t ns)
     return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
 }
 
-static inline double latency_bucket_middle_ns(size_t bucket)
+/* The least that a bucket holds, also for the one behind the last. */
+static inline uint64_t latency_bucket_least_ns(size_t bucket)
 {
     if (bucket < LATENCY_LINEAR)
-        return (double)bucket;
+        return bucket;
     size_t shift = bucket / LATENCY_LINEAR - 1;
-    uint64_t least = (uint64_t)(bucket - shift * LATENCY_LINEAR) << shift;
-    return (double)least + (double)((1ull << shift) - 1) / 2;
+    return (uint64_t)(bucket - shift * LATENCY_LINEAR) << shift;
+}
+
+static inline double latency_bucket_middle_ns(size_t bucket)
+{
+    uint64_t least = latency_bucket_least_ns(bucket);
+    return (double)least + (double)(latency_bucket_least_ns(bucket + 1) - least - 1) / 2;
 }
 
 static inline void latency_record(struct latency *latency, uint64_t ns)
@@ -65,6 +73,23 @@ static inline double latency_us(const struct latency *latency, unsigned permille
             return latency_bucket_middle_ns(i) / 1000;
     }
     return 0;
+}
+
+/* Eight steps for every doubling are enough for a picture. */
+#define LATENCY_STEP (LATENCY_LINEAR / 8)
+
+/* Write a line "below_us,count" for each step that holds samples: so many took less than that, and
+ * no less than the step before. */
+static inline void latency_write(const struct latency *latency, FILE *to)
+{
+    for (size_t i = 0; i < LATENCY_BUCKETS; i += LATENCY_STEP) {
+        uint64_t count = 0;
+        for (size_t j = i; j < i + LATENCY_STEP; j++)
+            count += latency->buckets[j];
+        if (count > 0)
+            fprintf(to, "%.3f,%" PRIu64 "\n",
+                    (double)latency_bucket_least_ns(i + LATENCY_STEP) / 1000, count);
+    }
 }
 
 #endif

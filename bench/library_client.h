@@ -15,16 +15,32 @@ enum {
     LIBRARY_WARM_UP = 120
 };
 
-/* Make a handle on a socket, with the application it never asks again. NULL: the last error says
- * why. */
-static inline FlaskRedis *library_open(const char *socket_path)
+struct library {
+    FlaskApp *app; /* which the handle asks for its URL once, and never again */
+    FlaskRedis *redis;
+};
+
+/* Free what library_open() made; an empty one is fine. */
+static inline void library_close(struct library *library)
+{
+    flask_redis_free(library->redis);
+    flask_app_free(library->app);
+    *library = (struct library){0};
+}
+
+/* Make a handle on a socket for so many threads, a connection for each. Returns whether there is
+ * one; otherwise the last error says why. */
+static inline bool library_open(struct library *library, const char *socket_path, unsigned threads)
 {
     char url[256];
-    FlaskApp *app = flask_app_new();
+    FlaskRedisOptions options = {.max_connections = (int)threads};
     snprintf(url, sizeof(url), "unix://%s", socket_path);
-    if (!app || flask_app_config_set(app, "REDIS_URL", url) != FLASK_REDIS_OK)
-        return NULL;
-    return flask_redis_new(app, NULL);
+    library->app = flask_app_new();
+    if (library->app && flask_app_config_set(library->app, "REDIS_URL", url) == FLASK_REDIS_OK)
+        library->redis = flask_redis_new(library->app, &options);
+    if (library->redis == NULL)
+        library_close(library);
+    return library->redis != NULL;
 }
 
 /* Ask for the value; returns whether there was a reply. */

@@ -1,30 +1,37 @@
-# Reads results.csv of run.sh; prints the machine, a table for each scenario (Markdown; medians over
-# the rounds) and a verdict for each threshold. Plain awk: awk -f bench/report.awk results.csv
+# Reads results.csv of run.sh, or several of them; prints the machine, tables for each scenario
+# (Markdown; medians over the rounds) and a verdict for each threshold. With -v figures=1 prints the
+# medians instead, as CSV. Plain awk: awk -f bench/report.awk results.csv...
 
 BEGIN {
     FS = ","
     base = "direct-tcp"
     title["get"] = "One GET of 64 bytes in flight per process"
+    title["threads"] = "One GET of 64 bytes in flight per thread of one process"
     title["connect"] = "Connect, one GET, close"
     title["pipeline"] = "redis-benchmark, 50 clients, pipelines of 16"
     title["fanout"] = "Messages of 64 bytes to subscribers of one channel, published 16 at a time"
     title["transactions"] = "One whole transaction in flight per process: MULTI, two GETs, EXEC"
     title["memory"] = "Memory of idle clients"
     unit["get"] = unit["connect"] = unit["transactions"] = "processes"
+    unit["threads"] = "threads"
     unit["pipeline"] = "pipeline"
     unit["fanout"] = "listeners"
     unit["memory"] = "clients"
-    scenario_count = split("get pipeline transactions connect fanout memory", scenarios, " ")
+    scenario_count = split("get threads pipeline transactions connect fanout memory", scenarios, " ")
     known_targets = "direct-tcp direct-unix daemon-tcp daemon-unix daemon-library daemon-rings twemproxy-tcp twemproxy-unix"
     target_count = split(known_targets, targets, " ")
 }
 
+# Several files say mostly the same.
 /^# / {
-    print "- " substr($0, 3)
+    if (!figures && !said[$0]++)
+        print "- " substr($0, 3)
     next
 }
 
 $1 == "round" {
+    for (i = 1; i <= NF; i++)
+        at[$i] = i
     next
 }
 
@@ -34,23 +41,36 @@ $1 == "round" {
     n = ++rounds[cell]
     if ($1 + 0 > round_count)
         round_count = $1 + 0
-    rate[cell, n] = $5 + 0
-    p50[cell, n] = $6 + 0
-    p99[cell, n] = $7 + 0
-    faults[cell] += $8 + $9
-    replies[cell] += $10
-    server_s[cell] += $11
-    pooler_s[cell] += $12
-    client_s[cell] += $13
-    checked[cell] = $8 != "-"
-    memory[cell] = $14
+    rate[cell, n] = value_of("rate")
+    p50[cell, n] = value_of("p50_us")
+    p90[cell, n] = value_of("p90_us")
+    p99[cell, n] = value_of("p99_us")
+    p999[cell, n] = value_of("p999_us")
+    if (value_of("max_us") > most[cell])
+        most[cell] = value_of("max_us")
+    faults[cell] += value_of("errors") + value_of("wrong")
+    replies[cell] += value_of("replies")
+    server_s[cell] += value_of("server_cpu_s")
+    pooler_s[cell] += value_of("pooler_cpu_s")
+    client_s[cell] += value_of("client_cpu_s")
+    checked[cell] = $at["errors"] != "-"
+    has_tail[$2] = has_tail[$2] || value_of("p999_us") > 0
+    memory[cell] = value_of("memory_bytes")
 }
 
 END {
-    for (i = 1; i <= scenario_count; i++)
+    if (figures)
+        print_figures()
+    for (i = 1; i <= scenario_count && !figures; i++)
         if (scenarios[i] in sizes)
-            table(scenarios[i])
-    verdicts()
+            tables(scenarios[i])
+    if (!figures)
+        verdicts()
+}
+
+# A column that is not there, or "-", is 0.
+function value_of(name) {
+    return (name in at) ? $at[name] + 0 : 0
 }
 
 # Sizes in the order of their first row: that is the order they were asked for.
@@ -97,42 +117,99 @@ function ratio(from, one, other) {
 
 # --- tables ---------------------------------------------------------------------------------------
 
-function table(scenario,    list, count, i, j) {
+function tables(scenario) {
     printf "\n### %s\n\n", title[scenario]
-    if (scenario == "memory")
-        memory_head()
-    else
-        speed_head(scenario)
+    if (scenario == "memory") {
+        table(scenario, "memory")
+        return
+    }
+    table(scenario, "speed")
+    print "\nProcessor time, seconds per million replies:\n"
+    table(scenario, "cpu")
+    if (has_tail[scenario]) {
+        print "\nLatency, microseconds:\n"
+        table(scenario, "latency")
+    }
+}
+
+function table(scenario, kind,    list, count, i, j) {
+    head(scenario, kind)
     count = split(sizes[scenario], list, " ")
     for (i = 1; i <= count; i++)
         for (j = 1; j <= target_count; j++)
             if ((scenario SUBSEP list[i] SUBSEP targets[j]) in rounds)
-                line(scenario, list[i], targets[j])
+                line(scenario, kind, list[i], targets[j])
 }
 
-function line(scenario, size, target) {
-    if (scenario == "memory")
-        memory_line(size, target, scenario SUBSEP size SUBSEP target)
+function head(scenario, kind) {
+    printf "| %9s | %-14s |", unit[scenario], "target"
+    if (kind == "speed")
+        columns_head("per_s:9 x_" base ":12 spread_%:8 p50_us:8 p99_us:8 faults:6")
+    else if (kind == "cpu")
+        columns_head("clients:8 pooler:8 server:8 together:8 x_" base ":12")
+    else if (kind == "latency")
+        columns_head("p50:9 p90:9 p99:9 p99.9:9 max:9")
     else
-        speed_line(scenario, size, target, scenario SUBSEP size SUBSEP target)
+        columns_head("bytes_per_client:16")
 }
 
-function speed_head(scenario) {
-    printf "| %9s | %-14s | %9s | %12s | %8s | %8s | %8s | %8s | %8s | %8s | %6s |\n",
-        unit[scenario], "target", "per s", "x " base, "spread %", "p50 us", "p99 us",
-        "server", "pooler", "clients", "faults"
-    print "|----------:|----------------|----------:|-------------:|---------:|---------:" \
-        "|---------:|---------:|---------:|---------:|-------:|"
+# Of "name:width" words; "_" is a blank.
+function columns_head(words,    list, count, i, part, line_below) {
+    count = split(words, list, " ")
+    line_below = "|----------:|----------------|"
+    for (i = 1; i <= count; i++) {
+        split(list[i], part, ":")
+        gsub(/_/, " ", part[1])
+        printf " %" part[2] "s |", part[1]
+        line_below = line_below dashes(part[2] + 1) ":|"
+    }
+    print "\n" line_below
 }
 
-function speed_line(scenario, size, target, cell) {
-    printf "| %9s | %-14s | %9.0f | %12s | %8.0f | %8.1f | %8.1f | %8s | %8s | %8s | %6s |\n",
-        size, target, median(rate, cell),
-        as_ratio(ratio(rate, cell, scenario SUBSEP size SUBSEP base)), spread(rate, cell),
-        median(p50, cell), median(p99, cell), per_million(server_s[cell], cell),
-        (target ~ /^direct/ ? "-" : per_million(pooler_s[cell], cell)),
+function dashes(count,    text) {
+    while (length(text) < count)
+        text = text "-"
+    return text
+}
+
+function line(scenario, kind, size, target,    cell) {
+    cell = scenario SUBSEP size SUBSEP target
+    printf "| %9s | %-14s |", size, target
+    if (kind == "speed")
+        speed_line(cell, scenario SUBSEP size SUBSEP base)
+    else if (kind == "cpu")
+        cpu_line(target, cell, scenario SUBSEP size SUBSEP base)
+    else if (kind == "latency")
+        printf " %9.1f | %9.1f | %9.1f | %9.1f | %9.1f |\n", median(p50, cell), median(p90, cell),
+            median(p99, cell), median(p999, cell), most[cell]
+    else
+        printf " %16d |\n", memory[cell]
+}
+
+function speed_line(cell, base_cell) {
+    printf " %9.0f | %12s | %8.0f | %8.1f | %8.1f | %6s |\n",
+        median(rate, cell), as_ratio(ratio(rate, cell, base_cell)), spread(rate, cell),
+        median(p50, cell), median(p99, cell), (checked[cell] ? faults[cell] : "-")
+}
+
+# The processor time of redis-benchmark is not known.
+function cpu_line(target, cell, base_cell) {
+    printf " %8s | %8s | %8s | %8s | %12s |\n",
         (checked[cell] ? per_million(client_s[cell], cell) : "-"),
-        (checked[cell] ? faults[cell] : "-")
+        (target ~ /^direct/ ? "-" : per_million(pooler_s[cell], cell)),
+        per_million(server_s[cell], cell),
+        (checked[cell] ? per_million(together_s(cell), cell) : "-"),
+        (checked[cell] && checked[base_cell] ? as_ratio(cpu_ratio(cell, base_cell)) : "-")
+}
+
+function together_s(cell) {
+    return client_s[cell] + pooler_s[cell] + server_s[cell]
+}
+
+function cpu_ratio(cell, base_cell) {
+    if (replies[cell] <= 0 || replies[base_cell] <= 0 || together_s(base_cell) <= 0)
+        return ""
+    return (together_s(cell) / replies[cell]) / (together_s(base_cell) / replies[base_cell])
 }
 
 function as_ratio(number) {
@@ -143,13 +220,29 @@ function per_million(cpu_s, cell) {
     return sprintf("%.2f", cpu_s * 1000000 / positive(replies[cell]))
 }
 
-function memory_head() {
-    printf "| %9s | %-14s | %16s |\n", unit["memory"], "target", "bytes per client"
-    print "|----------:|----------------|-----------------:|"
+# --- figures --------------------------------------------------------------------------------------
+
+function print_figures(    i, j, k, count, list, cell) {
+    print "scenario,size,target,rounds,rate,rate_least,rate_most,p50_us,p90_us,p99_us,p999_us,max_us," \
+        "client_s,pooler_s,server_s,faults"
+    for (i = 1; i <= scenario_count; i++) {
+        count = split(sizes[scenarios[i]], list, " ")
+        for (j = 1; j <= count; j++)
+            for (k = 1; k <= target_count; k++) {
+                cell = scenarios[i] SUBSEP list[j] SUBSEP targets[k]
+                if (cell in rounds)
+                    print scenarios[i] "," list[j] "," targets[k] "," figures_of(cell)
+            }
+    }
 }
 
-function memory_line(size, target, cell) {
-    printf "| %9s | %-14s | %16d |\n", size, target, memory[cell]
+# Processor time is in seconds for a million replies.
+function figures_of(cell,    sorted, n) {
+    n = sorted_copy(rate, cell, sorted)
+    return sprintf("%d,%.0f,%.0f,%.0f,%.2f,%.2f,%.2f,%.2f,%.2f,%s,%s,%s,%d", n, median(rate, cell),
+        sorted[1], sorted[n], median(p50, cell), median(p90, cell), median(p99, cell),
+        median(p999, cell), most[cell], per_million(client_s[cell], cell),
+        per_million(pooler_s[cell], cell), per_million(server_s[cell], cell), faults[cell])
 }
 
 # --- verdicts -------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
+# shellcheck source=bench/facts.sh
+source "$here/facts.sh"
 
 daemon=${FLASKREDISD:-$root/build/flaskredisd}
 load=${BENCH_BIN:-$root/build/default/bench}/load
@@ -18,13 +20,14 @@ output=$root/build/bench
 seconds=3
 rounds=5
 processes="1 8 50 200"
+threads="1 8 50 200"
 connect_processes="1 8"
 subscribers="10 100 1000"
 idle=10000
 workers=1
 all_targets="direct-tcp direct-unix daemon-unix daemon-tcp daemon-library daemon-rings twemproxy-unix twemproxy-tcp"
 targets=$all_targets
-all_scenarios="memory get pipeline transactions connect fanout"
+all_scenarios="memory get threads pipeline transactions connect fanout"
 scenarios=$all_scenarios
 keep=no
 
@@ -47,9 +50,10 @@ Usage: bench/run.sh [options]
   -t, --targets LIST    of: $all_targets
   -m, --scenarios LIST  of: $all_scenarios
   -p, --processes LIST  of the scenario get ($processes)
+  -T, --threads LIST    of the scenario threads ($threads)
   -i, --idle N          connections of the scenario memory ($idle)
   -w, --workers N       event loops of the daemon ($workers)
-  -o, --output DIR      where results.csv goes (build/bench)
+  -o, --output DIR      where results.csv and latency.csv go (build/bench)
   -k, --keep            leave the temporary directory, with configurations and logs
   -h, --help            this text
 
@@ -253,52 +257,45 @@ start_all() {
 
 # --- measuring ------------------------------------------------------------------------------------
 
-# User and system time of a process, all its threads, in ticks; 0 for a target without a process.
-cpu_ticks() { # name
-    local stat fields
-    if [[ -z ${pid[$1]-} || ! -r /proc/${pid[$1]}/stat ]]; then
-        echo 0
-        return
-    fi
-    stat=$(<"/proc/${pid[$1]}/stat")
-    read -ra fields <<<"${stat##*) }"
-    echo $((fields[11] + fields[12]))
-}
-
-in_seconds() { awk -v ticks="$1" -v hz="$ticks_per_second" 'BEGIN { printf "%.2f", ticks / hz }'; }
-
 row() { # column...
     local IFS=,
     echo "$*" >>"$results"
 }
 
-# Run a measurement with the processor time of server and pooler around it. What it prints, "replies
-# rate p50 p99 errors wrong client_cpu", becomes a row. One that fails costs its own row only.
+# What a measurement prints, "replies rate p50 p99 errors wrong client server pooler p90 p999 max" (the
+# three in the middle processor time), becomes a row. One that fails costs its own row only.
 measure() { # round scenario size target
-    local round=$1 scenario=$2 size=$3 target=$4 server pooler
-    local replies rate p50 p99 errors wrong client
-    server=$(cpu_ticks server)
-    pooler=$(cpu_ticks "$target")
+    local round=$1 scenario=$2 size=$3 target=$4
+    local replies rate p50 p99 errors wrong client server pooler p90 p999 max
+    rm -f "$directory/histogram.csv"
     if ! "measure_$scenario" "$target" "$size" >"$directory/measured"; then
         note "not measured" "round $round: $scenario $size, $target"
         return
     fi
-    read -r replies rate p50 p99 errors wrong client <"$directory/measured"
-    server=$(($(cpu_ticks server) - server))
-    pooler=$(($(cpu_ticks "$target") - pooler))
+    read -r replies rate p50 p99 errors wrong client server pooler p90 p999 max <"$directory/measured"
     row "$round" "$scenario" "$size" "$target" "$rate" "$p50" "$p99" "$errors" "$wrong" "$replies" \
-        "$(in_seconds $server)" "$(in_seconds $pooler)" "$client" ""
+        "$server" "$pooler" "$client" "" "$p90" "$p999" "$max"
+    keep_histogram "$round,$scenario,$size,$target"
 }
 
-# Errors and wrong replies (status 3) are results; the report shows them.
-measure_load() { # target load's options...
-    local status=0 target=$1
-    shift
+keep_histogram() { # the row's first columns
+    [[ ! -s $directory/histogram.csv ]] || sed "s/^/$1,/" "$directory/histogram.csv" >>"$latencies"
+}
+
+# Run load or fanout. Errors and wrong replies (status 3) are results; the report shows them.
+run_load() { # program target options...
+    local status=0 program=$1 target=$2 watched=(--server-pid "${pid[server]}")
+    shift 2
+    [[ -z ${pid[$target]-} ]] || watched+=(--pooler-pid "${pid[$target]}")
     # shellcheck disable=SC2086  # an address is two words
-    run_waiting "$load" ${address[$target]} --seconds "$seconds" --csv "$@" \
+    run_waiting "$program" ${address[$target]} --seconds "$seconds" "${watched[@]}" "$@" \
         >"$directory/load.csv" || status=$?
     ((status == 0 || status == 3)) || return 1
-    awk -F, '{ print $5, $6, $7, $8, $10, $11, $12 }' "$directory/load.csv"
+    awk -F, '{ print $5, $6, $7, $8, $10, $11, $12, $13, $14, $15, $16, $9 }' "$directory/load.csv"
+}
+
+measure_load() { # target load's options...
+    run_load "$load" "$1" --csv --histogram "$directory/histogram.csv" "${@:2}"
 }
 
 benchmark() { # target requests
@@ -327,12 +324,34 @@ calibrate() { # target
         awk -v seconds="$seconds" '{ n = int($1 * seconds); print n < 1000 ? 1000 : n }')
 }
 
+# User and system time of a process, all its threads, in ticks; 0 for a target without a process.
+cpu_ticks() { # name
+    local stat fields
+    if [[ -z ${pid[$1]-} || ! -r /proc/${pid[$1]}/stat ]]; then
+        echo 0
+        return
+    fi
+    stat=$(<"/proc/${pid[$1]}/stat")
+    read -ra fields <<<"${stat##*) }"
+    echo $((fields[11] + fields[12]))
+}
+
+in_seconds() { awk -v ticks="$1" -v hz="$ticks_per_second" 'BEGIN { printf "%.2f", ticks / hz }'; }
+
 # redis-benchmark ends, without a figure, at the first error reply; values it does not look at.
 measure_pipeline() { # target
+    local server pooler
+    server=$(cpu_ticks server)
+    pooler=$(cpu_ticks "$1")
     [[ -n ${requests[$1]-} ]] && benchmark "$1" "${requests[$1]}" || return 1
+    server=$(($(cpu_ticks server) - server))
+    pooler=$(($(cpu_ticks "$1") - pooler))
     awk -v n="${requests[$1]}" -v rps="$(benchmark_column rps)" \
         -v p50="$(benchmark_column p50_latency_ms)" -v p99="$(benchmark_column p99_latency_ms)" \
-        'BEGIN { printf "%d %.1f %.2f %.2f - - -\n", n, rps, p50 * 1000, p99 * 1000 }'
+        -v max="$(benchmark_column max_latency_ms)" \
+        -v server="$(in_seconds $server)" -v pooler="$(in_seconds $pooler)" \
+        'BEGIN { printf "%d %.1f %.2f %.2f - - - %s %s - - %.2f\n", n, rps, p50 * 1000, p99 * 1000,
+            server, pooler, max * 1000 }'
 }
 
 # Of targets that are reached through libflaskredis: how it does so.
@@ -343,19 +362,22 @@ transport() { # target
     esac
 }
 
-measure_get() { # target processes
+measure_callers() { # target option of load for how many, how many
     local by=()
     [[ -z $(transport "$1") ]] || by=(--library)
-    FLASKREDIS_TRANSPORT=$(transport "$1") measure_load "$1" --mode get --processes "$2" "${by[@]}"
+    FLASKREDIS_TRANSPORT=$(transport "$1") measure_load "$1" --mode get "$2" "$3" "${by[@]}"
+}
+
+measure_get() { # target processes
+    measure_callers "$1" --processes "$2"
+}
+
+measure_threads() { # target threads
+    measure_callers "$1" --threads "$2"
 }
 
 measure_fanout() { # target subscribers
-    local status=0
-    # shellcheck disable=SC2086  # an address is two words
-    run_waiting "$fanout" ${address[$1]} --seconds "$seconds" --subscribers "$2" \
-        >"$directory/load.csv" || status=$?
-    ((status == 0 || status == 3)) || return 1
-    awk -F, '{ print $5, $6, $7, $8, $10, $11, $12 }' "$directory/load.csv"
+    run_load "$fanout" "$1" --subscribers "$2"
 }
 
 # twemproxy refuses MULTI.
@@ -406,7 +428,7 @@ measure_memory() { # target
     before=$(resident_bytes "$process")
     if open_idle "$1"; then
         after=$(resident_bytes "$process")
-        row 1 memory "$idle" "$1" "" "" "" 0 0 "$idle" "" "" "" $(((after - before) / idle))
+        row 1 memory "$idle" "$1" "" "" "" 0 0 "$idle" "" "" "" $(((after - before) / idle)) "" "" ""
     else
         note "not measured" "memory $idle, $1: the connections could not be opened"
     fi
@@ -437,6 +459,7 @@ rows() { # prints "scenario size", one a line
     for scenario in $scenarios; do
         case $scenario in
         get) sizes=$processes ;;
+        threads) sizes=$threads ;;
         connect) sizes=$connect_processes ;;
         fanout) sizes=$subscribers ;;
         pipeline) sizes=$pipeline_length ;;
@@ -455,7 +478,8 @@ run_row() { # round scenario size
     for ((i = 0; i < count; i++)); do
         target=${active[$(((i + $1 - 1) % count))]}
         [[ $2 == fanout && $target == twemproxy-* ]] && continue # it has no publish/subscribe
-        [[ $2 != get && -n $(transport "$target") ]] && continue # the client would be the same
+        # The client would be the same.
+        [[ $2 != get && $2 != threads && -n $(transport "$target") ]] && continue
         say "round $1 of $rounds: $2 $3, $target"
         if [[ $2 == pipeline && -z ${requests[$target]-} ]]; then
             calibrate "$target" || true
@@ -475,40 +499,6 @@ run_rounds() {
         done 3<"$directory/rows"
     done
     stop_all
-}
-
-# --- the machine ----------------------------------------------------------------------------------
-
-say() { echo "$*" >&2; }
-
-note() { # name text
-    echo "# $1: $2" >>"$results"
-}
-
-version_of() { # program
-    if type -p "$1" >/dev/null; then
-        "$1" --version 2>&1 | head -n 1
-    else
-        echo "no ${1##*/}"
-    fi
-}
-
-write_facts() {
-    local model
-    model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
-    note date "$(date -u '+%Y-%m-%d %H:%M UTC')"
-    note machine "$(nproc) cores, ${model:-unknown processor}, kernel $(uname -r)"
-    note "load average before" "$(cut -d' ' -f1-3 /proc/loadavg)"
-    note versions "$(version_of redis-server | cut -d' ' -f1-3); $("$load" --version)"
-    note poolers "$(version_of "$daemon") with workers = $workers; $(version_of nutcracker)"
-    note measured "$seconds s each, $rounds rounds, interleaved"
-}
-
-write_skipped() {
-    local target
-    for target in $targets; do
-        [[ -z ${skipped[$target]-} ]] || note skipped "$target: ${skipped[$target]}"
-    done
 }
 
 # --- command line ---------------------------------------------------------------------------------
@@ -535,6 +525,7 @@ parse_options() {
         -t | --targets) targets=${2//,/ } ;;
         -m | --scenarios) scenarios=${2//,/ } ;;
         -p | --processes) processes=${2//,/ } ;;
+        -T | --threads) threads=${2//,/ } ;;
         -i | --idle) idle=$2 ;;
         -w | --workers) workers=$2 ;;
         -o | --output) output=$2 ;;
@@ -568,6 +559,7 @@ check_options() {
         need_known target "$all_targets" $targets
         need_known scenario "$all_scenarios" $scenarios
         need_number --processes $processes
+        need_number --threads $threads
         need_number "--rounds, --idle, --workers" "$rounds" "$idle" "$workers"
     }
 }
@@ -592,10 +584,12 @@ main() {
     trap 'clean_up; exit 143' TERM HUP
     mkdir -p "$output"
     results=$output/results.csv
+    latencies=$output/latency.csv
     : >"$results"
+    echo round,scenario,size,target,below_us,count >"$latencies"
     write_facts
     row round scenario size target rate p50_us p99_us errors wrong replies \
-        server_cpu_s pooler_cpu_s client_cpu_s memory_bytes
+        server_cpu_s pooler_cpu_s client_cpu_s memory_bytes p90_us p999_us max_us
     if [[ " $scenarios " == *" memory "* ]]; then
         measure_all_memory
     fi
