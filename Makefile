@@ -56,13 +56,14 @@ asked = $(filter $(1),$(GOALS))
 # Sets of packages in packaging/deps.sh. These goals install what they miss; the others only say so.
 DEPS := $(sort \
     $(if $(call asked,deps),build redis test) \
-    $(if $(call asked,deps-all),build redis test valgrind fuzz lint web bench) \
+    $(if $(call asked,deps-all),build redis test valgrind fuzz lint web bench plots) \
     $(if $(call asked,run demo),build redis) \
     $(if $(call asked,check check-%),build redis test) \
     $(if $(call asked,check-valgrind),valgrind) \
     $(if $(call asked,check-fuzz),fuzz) \
     $(if $(call asked,lint format lint-%),build test lint) \
-    $(if $(call asked,bench),build redis bench) \
+    $(if $(call asked,bench bench-plots),build redis bench) \
+    $(if $(call asked,bench-plots),plots) \
     $(if $(call asked,deb check-systemd),build test deb) \
     $(if $(call asked,check-systemd),systemd))
 
@@ -373,16 +374,21 @@ format:
 
 # --- run, demonstrate, measure -------------------------------------------------------------------------
 
-.PHONY: run demo bench deps deps-all
+.PHONY: run demo bench bench-plots deps deps-all
 run: $(DAEMON)
 	@exec config/run-dev.sh '$(abspath $(DAEMON))'
 
 demo: $(DAEMON)
 	@config/demo.sh '$(abspath $(DAEMON))'
 
+BENCH_ENV = FLASKREDISD='$(abspath $(DAEMON))' BENCH_BIN='$(abspath $(O)/bench)' PYTHON='$(PYTHON)'
 bench: $(DAEMON) $(BENCH)
-	$(if $(V),,@)FLASKREDISD='$(abspath $(DAEMON))' BENCH_BIN='$(abspath $(O)/bench)' PYTHON='$(PYTHON)' bench/run.sh
-	$(if $(V),,@)FLASKREDISD='$(abspath $(DAEMON))' BENCH_BIN='$(abspath $(O)/bench)' bench/library.sh
+	$(if $(V),,@)$(BENCH_ENV) bench/run.sh
+	$(if $(V),,@)$(BENCH_ENV) bench/library.sh
+
+# What was measured before it was interrupted is not measured again.
+bench-plots: $(DAEMON) $(BENCH)
+	$(if $(V),,@)$(BENCH_ENV) bench/plots.sh $(BENCH_PLOTS)
 
 # The packages were installed before this file was read to its end.
 deps deps-all:
@@ -457,6 +463,7 @@ help:
 	@echo '               check-valgrind check-install check-model check-bench'
 	@echo 'lint, format   check the sources; write them in the project'\''s format'
 	@echo 'bench          measure against direct connections and other poolers'
+	@echo 'bench-plots    measure for and draw the pictures of docs/plots; BENCH_PLOTS: options of bench/plots.sh'
 	@echo 'deps, deps-all install what building and testing needs (Debian); and the tools of lint and bench'
 	@echo 'deb            Debian packages of this tree, in $(B)/deb'
 	@echo 'check-systemd  the packages in a container with a systemd of its own (root)'

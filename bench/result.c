@@ -15,9 +15,9 @@
     X(max_us, 2, (double)result->latency->max_ns / 1000)                                           \
     X(errors, 0, (double)result->errors)                                                           \
     X(wrong, 0, (double)result->wrong)                                                             \
-    X(client_cpu_s, 3, result->client_cpu_s)                                                       \
-    X(server_cpu_s, 3, result->server_cpu_s)                                                       \
-    X(pooler_cpu_s, 3, result->pooler_cpu_s)                                                       \
+    X(client_cpu_s, 6, result->client_cpu_s)                                                       \
+    X(server_cpu_s, 6, result->server_cpu_s)                                                       \
+    X(pooler_cpu_s, 6, result->pooler_cpu_s)                                                       \
     X(p90_us, 2, latency_us(result->latency, 900))                                                 \
     X(p999_us, 2, latency_us(result->latency, 999))                                                \
     X(threads, 0, result->threads)

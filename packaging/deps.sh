@@ -1,7 +1,7 @@
 #!/bin/bash
 # Install the Debian packages that building and testing need and this machine misses.
 #
-#   packaging/deps.sh [SET...]        sets: build redis test valgrind fuzz lint bench web deb systemd
+#   packaging/deps.sh [SET...]        sets: build redis test valgrind fuzz lint bench plots web deb systemd
 #
 # Asks nothing, and calls no package manager when all is there. With no set it does nothing.
 set -euo pipefail
@@ -38,6 +38,7 @@ lint     python3           command:python3
 web      prometheus        command:promtool
 web      chromium          command:chromium
 bench    libhiredis-dev    library:hiredis
+plots    gnuplot-nox       command:gnuplot
 deb      debhelper         command:dh
 deb      dpkg-dev          command:dpkg-buildpackage
 deb      lintian           command:lintian

@@ -1,10 +1,10 @@
 #!/bin/bash
-# The benchmark measures what it says, whatever the speed: every target for a moment, and its tables
-# from results that are known.
+# The benchmark measures what it says, whatever the speed: every target for a moment, its tables from
+# results that are known, and its pictures from the figures that docs/plots keeps.
 #
 #   tests/bench/check_bench.sh      from the project's root; FLASKREDISD, BENCH_BIN as for bench/run.sh
 #
-# The last line is "N passed, N failed".
+# The last line is "N passed, N failed", with ", N skipped" where gnuplot is not installed.
 #
 # shellcheck disable=SC2016 # the dollars are awk's
 set -uo pipefail
@@ -39,7 +39,7 @@ readonly TARGETS='direct-tcp direct-unix daemon-unix daemon-tcp daemon-library d
 readonly RUN=$directory/run
 
 runs() {
-    bench/run.sh -s 0.05 -r 1 -t "$TARGETS" -m 'get threads' -p 3 -T 3 -o "$RUN" >"$directory/report.md"
+    bench/run.sh -s 0.1 -r 1 -t "$TARGETS" -m 'get threads' -p 3 -T 3 -o "$RUN" >"$directory/report.md"
 }
 
 # Prints "scenario target" of the rows for which a condition of awk holds; columns are found by name.
@@ -112,6 +112,51 @@ says_once() { # text
     same 1 "$(report | grep -c "$1")"
 }
 
+# --- pictures -------------------------------------------------------------------------------------
+
+readonly PICTURES='cpu-processes cpu-threads latency-1 latency-50 rate-processes rate-threads'
+
+# Of one part that is measured nothing is drawn yet, so no gnuplot is needed.
+plots() {
+    GNUPLOT=true bench/plots.sh -s 0.02 -r 1 -d "$directory/parts" -o "$directory/none" "$@"
+}
+
+parts_are_measured_once() {
+    local results=$directory/parts/get-1/results.csv before
+    plots get-1 2>/dev/null && before=$(stat -c '%Y %i' "$results") && plots get-1 2>/dev/null &&
+        same "$before" "$(stat -c '%Y %i' "$results")" &&
+        same 'get-1 measured' "$(plots --list | grep measured)" && [ ! -e "$directory/none" ]
+}
+
+other_ways_measure_anew() {
+    touch "$directory/parts/get-8" && plots -r 2 get-1 2>"$directory/anew.log" &&
+        grep -q 'all parts are measured anew' "$directory/anew.log" &&
+        same 2 "$(grep -c '^[0-9].*,direct-unix,' "$directory/parts/get-1/results.csv")" &&
+        [ ! -e "$directory/parts/get-8" ]
+}
+
+draws() { # directory
+    mkdir "$1" && cp docs/plots/*.csv "$1" && bench/plots.sh --draw -o "$1"
+}
+
+pictures_are_svg() { # directory
+    local name
+    for name in $PICTURES; do
+        "${PYTHON:-python3}" -c 'import sys, xml.dom.minidom as dom
+svg = dom.parse(sys.argv[1])
+assert svg.documentElement.tagName == "svg" and len(svg.getElementsByTagName("path")) > 20
+assert "NaN" not in svg.toxml() and "scale(0.00)" not in svg.toxml()' "$1/$name.svg" || return 1
+        [ "$(stat -c %s "$1/$name.svg")" -lt 100000 ] && [ -s "docs/plots/$name.svg" ] || return 1
+    done
+}
+
+check_pictures() {
+    check 'kept figures can be drawn' draws "$directory/once"
+    check 'pictures are small and whole' pictures_are_svg "$directory/once"
+    check 'pictures of the same figures are the same' eval \
+        'draws "$directory/twice" && diff -r "$directory/once" "$directory/twice"'
+}
+
 check 'a short run goes through' runs
 check 'every target answers processes and threads, without faults' every_row_has_replies_and_no_faults
 check 'processor time of clients, pooler and server is known' every_row_has_processor_time
@@ -125,5 +170,14 @@ check 'missing rounds are no measure' has_line '>= 2\.0 x twemproxy-unix: 6\.00 
 check 'what is not there is not judged' has_line '^- get 200: .* - not measured$'
 check 'what two files say is said once' says_once 'measured: three rounds'
 check 'figures are medians and extremes' figures_are_medians_and_extremes
-echo "$passed passed, $failed failed"
+check 'parts are measured once' parts_are_measured_once
+check 'what was measured in another way is measured anew' other_ways_measure_anew
+skipped=
+if command -v gnuplot >/dev/null; then
+    check_pictures
+else
+    echo '  skipped: pictures (missing: gnuplot)'
+    skipped=', 1 skipped'
+fi
+echo "$passed passed, $failed failed$skipped"
 [ "$failed" = 0 ]
