@@ -51,8 +51,9 @@ END {
         write_rate(i, rate[scenario[i], size[i], base])
         write_cpu(i)
     }
-    for (name in group_least)
-        write_group(name)
+    for (i = 1; i <= rows; i++)
+        if (i == rows || scenario[i] != scenario[i + 1] || size[i] != size[i + 1])
+            write_group(scenario[i], size[i])
 }
 
 function nines(share,    result) {
@@ -80,20 +81,17 @@ function write_rate(i, by) {
 }
 
 # Bars of a size stand together; between groups is room for one.
-function write_cpu(i,    key) {
-    key = scenario[i] SUBSEP size[i]
-    if (scenario[i] in last_size && last_size[scenario[i]] != size[i])
-        place[scenario[i]]++
-    last_size[scenario[i]] = size[i]
-    place[scenario[i]]++
-    if (!(key in group_least))
-        group_least[key] = place[scenario[i]]
-    group_most[key] = place[scenario[i]]
-    print place[scenario[i]], client[i], client[i] + pooler[i], client[i] + pooler[i] + server[i], \
-        target[i] > (dir "/cpu." scenario[i])
+function write_cpu(i,    of) {
+    of = scenario[i]
+    if (i > 1 && scenario[i - 1] == of && size[i - 1] != size[i])
+        place[of]++
+    group_most[of, size[i]] = ++place[of]
+    if (!((of, size[i]) in group_least))
+        group_least[of, size[i]] = place[of]
+    print place[of], client[i], client[i] + pooler[i], client[i] + pooler[i] + server[i], target[i] \
+        > (dir "/cpu." of)
 }
 
-function write_group(key,    part) {
-    split(key, part, SUBSEP)
-    print (group_least[key] + group_most[key]) / 2, part[2] > (dir "/groups." part[1])
+function write_group(of, count) {
+    print (group_least[of, count] + group_most[of, count]) / 2, count > (dir "/groups." of)
 }
