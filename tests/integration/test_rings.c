@@ -1,6 +1,5 @@
-/* Shared memory as the daemon has it: asking for it, what passes, who is trusted with what, and
- * that nothing stays behind. */
-#include <dirent.h>
+/* Shared memory as the daemon has it: asking for it, what passes, and who is trusted with what.
+ * tests/stress/ has what it costs, and who goes on for longer than is good for anybody. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,8 +18,6 @@ enum {
     CAP = FR_RING_CAP_MIN,
     LARGE = 300 * 1024,
     SCRIBBLERS = 40,
-    CYCLES = 500,
-    IDLE = 300,
     ROUNDS = 3000,
     VALUE_LEN = 2000,
     BATCH = 50,
@@ -479,91 +475,6 @@ static void who_never_stops_asking_holds_up_no_end(void)
     daemon_stop(pooler);
 }
 
-/* ----------------------------------------------------------------------------------- what is left
- */
-
-static int descriptors(void)
-{
-    char path[64];
-    int count = 0;
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pooler->process.pid);
-    DIR *directory = opendir(path);
-    while (directory != NULL && readdir(directory) != NULL) {
-        count++;
-    }
-    closedir(directory);
-    return count;
-}
-
-static void come_and_go(struct client *observer, int times)
-{
-    for (int i = 0; i < times; i++) {
-        struct rings *rings = rings_attach(pooler, CAP);
-        EXPECT_RINGS(rings, "PING", "+PONG\r\n");
-        rings_close(rings);
-    }
-    client_wait_listed(observer, "id=", 1);
-}
-
-static void nothing_grows_with_those_who_come_and_go(void)
-{
-    const char *wish = getenv("RINGS_CYCLES");
-    int cycles = wish != NULL ? atoi(wish) : CYCLES;
-    start("");
-    struct client *observer = daemon_client(pooler, "redis");
-    come_and_go(observer, 100);
-    int fds = descriptors();
-    int64_t memory = process_memory(&pooler->process);
-    come_and_go(observer, cycles);
-    EXPECT_BETWEEN(descriptors(), fds - 2, fds + 2);
-    int64_t slack =
-        (getenv("TEST_SLOW") != NULL ? 32 * 1024 : 512) * KIB; /* sanitizers keep some */
-    EXPECT_BETWEEN(process_memory(&pooler->process), 0, memory + slack);
-}
-
-/* Ticks of processor time, from /proc/PID/stat. */
-static long ticks(void)
-{
-    char path[64];
-    unsigned long user = 0, system = 0;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pooler->process.pid);
-    const char *behind_name = strrchr(file_text(path), ')');
-    EXPECT(behind_name != NULL);
-    sscanf(behind_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-    return (long)(user + system);
-}
-
-/* Memory that a channel has touched, of whatever size it is. */
-static int64_t touched(const struct rings *rings)
-{
-    struct stat status;
-    EXPECT_NUMBER(fstat(rings->fds[RING_MEMORY], &status), 0);
-    return (int64_t)status.st_blocks * 512; /* whatever the size of a page */
-}
-
-static bool never(void *unused)
-{
-    (void)unused;
-    return false;
-}
-
-static void idle_clients_cost_nothing(void)
-{
-    struct rings *clients[IDLE];
-    start("");
-    for (int i = 0; i < IDLE; i++) {
-        clients[i] = rings_attach(pooler, 64 * KIB);
-        for (int round = 0; round < 20; round++) {
-            EXPECT_RINGS(clients[i], "GET k", "$-1\r\n");
-        }
-        EXPECT_BETWEEN(touched(clients[i]), 1, 16 * KIB);
-    }
-    long at_first = ticks();
-    wait_until(never, NULL, 1500);
-    EXPECT_BETWEEN(ticks() - at_first, 0, 2);
-    EXPECT_RINGS(clients[0], "PING", "+PONG\r\n");
-}
-
 static const struct test_case cases[] = {
     {"commands of all kinds pass", commands_pass},
     {"sizes of rings are agreed on", sizes_are_agreed_on},
@@ -588,8 +499,6 @@ static const struct test_case cases[] = {
     {"a stopped client and a killed one hold up nobody",
      a_stopped_client_and_a_killed_one_hold_up_nobody},
     {"who never stops asking holds up no end", who_never_stops_asking_holds_up_no_end},
-    {"nothing grows with those who come and go", nothing_grows_with_those_who_come_and_go},
-    {"idle clients cost nothing", idle_clients_cost_nothing},
 };
 
 SUITE_MAIN("rings", cases)

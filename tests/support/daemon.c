@@ -297,6 +297,14 @@ bool daemon_reload(struct daemon *pooler, const char *config)
     return reloading.is_in_use;
 }
 
+int64_t daemon_shows(const struct daemon *pooler, const char *topic, const char *field)
+{
+    struct client *admin = daemon_client(pooler, "admin");
+    int64_t number = field_number(client_call(admin, "SHOW %s", topic)->data, field);
+    client_close(admin);
+    return number;
+}
+
 int64_t daemon_descriptors(const struct daemon *pooler)
 {
     char path[64];

@@ -51,6 +51,9 @@ void daemon_stop(struct daemon *pooler);
  * until the daemon has said what became of it. Returns whether it is in use. */
 bool daemon_reload(struct daemon *pooler, const char *config);
 
+/* The number in a field of what SHOW topic says ("POOLS redis", "clients"), in its first row. */
+int64_t daemon_shows(const struct daemon *pooler, const char *topic, const char *field);
+
 /* Its open descriptors. */
 int64_t daemon_descriptors(const struct daemon *pooler);
 

@@ -63,6 +63,32 @@ bool wait_until(bool (*condition)(void *context), void *context, int64_t timeout
     return true;
 }
 
+struct growth {
+    int64_t (*count)(void *context);
+    void *context;
+    int64_t before, goal;
+};
+
+static bool has_grown(void *what)
+{
+    struct growth *growth = what;
+    int64_t now = growth->count(growth->context);
+    bool is_more = now > growth->before;
+    growth->before = now;
+    return is_more || now >= growth->goal;
+}
+
+bool wait_for_count(int64_t (*count)(void *context), void *context, int64_t goal)
+{
+    struct growth growth = {count, context, count(context), goal};
+    while (growth.before < goal) {
+        if (!wait_until(has_grown, &growth, patience_ms())) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
     (void)status;
@@ -282,6 +308,73 @@ int64_t process_memory(const struct process *process)
         FAIL("%s: no line \"Anonymous:\"", path);
     }
     return strtoll(line + strlen("Anonymous:"), NULL, 10) * 1024;
+}
+
+/* The number behind "field:" in a text; fails without. */
+static int64_t number_behind(const char *path, const char *text, const char *field)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s:", field);
+    const char *line = strstr(text, name);
+    if (line == NULL) {
+        FAIL("%s: no line \"%s\"", path, name);
+    }
+    return strtoll(line + strlen(name), NULL, 10);
+}
+
+int64_t process_status(const struct process *process, const char *field)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)process->pid);
+    return number_behind(path, file_text(path), field);
+}
+
+/* A mapping's first line begins with its addresses, the lines below it with a capital. */
+int64_t process_mapped(pid_t pid, const char *name, const char *field)
+{
+    char path[64], line[1024];
+    int64_t kib = 0;
+    bool is_it = false;
+    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+    FILE *file = fopen(path, "re");
+    EXPECT(file != NULL);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        size_t len = strlen(field);
+        if (line[0] < 'A' || line[0] > 'Z') {
+            is_it = strstr(line, name) != NULL;
+        } else if (is_it && strncmp(line, field, len) == 0 && line[len] == ':') {
+            kib += strtoll(line + len + 1, NULL, 10);
+        }
+    }
+    fclose(file);
+    return kib * 1024;
+}
+
+static void add_effort(struct effort *effort, int pid, const char *thread)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid, thread);
+    effort->run_ns += strtoll(file_text(path), NULL, 10);
+    snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid, thread);
+    effort->sleeps += number_behind(path, file_text(path), "\nvoluntary_ctxt_switches");
+    effort->threads++;
+}
+
+struct effort process_effort(const struct process *process)
+{
+    struct effort effort = {0};
+    char path[64];
+    struct dirent *entry;
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)process->pid);
+    DIR *tasks = opendir(path);
+    EXPECT(tasks != NULL);
+    while ((entry = readdir(tasks)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            add_effort(&effort, (int)process->pid, entry->d_name);
+        }
+    }
+    closedir(tasks);
+    return effort;
 }
 
 bool process_memory_is_bare(const struct process *process)

@@ -24,6 +24,10 @@ int64_t now_ms(void);
  * (false). */
 bool wait_until(bool (*condition)(void *context), void *context, int64_t timeout_ms);
 
+/* Wait until count(context) has come to goal, however long that takes, as long as it grows: false
+ * when it has not for patience_ms(). */
+bool wait_for_count(int64_t (*count)(void *context), void *context, int64_t goal);
+
 /* The running case's own directory, made when first asked for and removed with all in it when the
  * case ends. Its path is short enough for socket addresses. */
 const char *case_dir(void);
@@ -77,6 +81,20 @@ void process_kill(struct process *process);
 /* Resident anonymous memory in bytes (/proc/PID/smaps_rollup): what it allocated, without the pages
  * of files it maps. */
 int64_t process_memory(const struct process *process);
+
+/* The number of such a field of /proc/PID/status, in KiB where it has a unit: "VmRSS". */
+int64_t process_status(const struct process *process, const char *field);
+
+/* Bytes of the mappings whose name contains a text, by a field of /proc/PID/smaps: "Pss". */
+int64_t process_mapped(pid_t pid, const char *name, const char *field);
+
+/* What its threads have done so far: time they ran, and how often they went to sleep. */
+struct effort {
+    int64_t run_ns;
+    int64_t sleeps;
+    int threads;
+};
+struct effort process_effort(const struct process *process);
 
 /* Whether that memory is the program's own: a wrapper's is not, nor a sanitizer's, whose shadow
  * takes terabytes of addresses. */
