@@ -14,6 +14,7 @@
 
 /* A word of the table: the last of its row's name. Slots without a word have length 0. */
 struct slot {
+    uint64_t sample; /* of the word */
     uint16_t id;
     uint16_t container; /* the row it is a subcommand of, FR_CMD_COUNT when of none */
     uint8_t word_at;    /* where it starts in the name */
@@ -71,12 +72,9 @@ static uint64_t lower8(uint64_t bytes)
     return bytes | is_capital >> 2;
 }
 
-/* Whether the word is this name, of the same length: the sample first, then what it left out. */
-static bool same_word(const char *word, uint64_t sampled, const char *lower, size_t len)
+/* Whether the middle of a word, which the sample leaves out, is that of this name. */
+static bool same_middle(const char *word, const char *lower, size_t len)
 {
-    if (lower8(sampled) != sample(lower, len)) {
-        return false;
-    }
     for (size_t i = 4; i + 4 < len; i++) {
         if (lower8((unsigned char)word[i]) != (unsigned char)lower[i]) {
             return false;
@@ -93,11 +91,10 @@ static const struct fr_command *find_word(unsigned container, const char *word, 
     uint64_t sampled = sample(word, len);
     const struct slot *slot = slot_of(hash_word(container, sampled, len));
     const struct fr_command *command = &fr_commands[slot->id];
-    if (slot->word_len != len || slot->container != container ||
-        !same_word(word, sampled, command->name + slot->word_at, len)) {
-        return NULL;
-    }
-    return command;
+    bool is_same = slot->word_len == len && slot->container == container &&
+                   slot->sample == lower8(sampled) &&
+                   (len <= sizeof sampled || same_middle(word, command->name + slot->word_at, len));
+    return is_same ? command : NULL;
 }
 
 const struct fr_command *fr_command_find(const char *name, size_t name_len, const char *sub,

@@ -340,7 +340,8 @@ def slot_row(slot, row):
     container, _, word = row["name"].rpartition("|")
     holder = "FR_CMD_" + (identifier(container) if container else "COUNT")
     at = len(row["name"]) - len(word)
-    return f"    [{slot}] = {{FR_CMD_{identifier(row['name'])}, {holder}, {at}, {len(word)}}},\n"
+    fields = f"FR_CMD_{identifier(row['name'])}, {holder}, {at}, {len(word)}"
+    return f"    [{slot}] = {{{sample(word):#x}, {fields}}},\n"
 
 
 def keys_of(rows):

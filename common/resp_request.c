@@ -210,27 +210,6 @@ static enum fr_frame scan_words(struct fr_request *request, const char *data, si
     return FR_FRAME_DONE;
 }
 
-/* Find the end of the word whose header begins at data[at], if all of it is there and within the
- * limit; 0: it is not. */
-static size_t whole_word(const char *data, size_t at, size_t len, int64_t bulk_max,
-                         struct fr_request *request, uint32_t number)
-{
-    int64_t bulk_len = 0;
-    size_t header_len =
-        at < len && data[at] == '$' ? fr_short_number(data + at, len - at, &bulk_len) : 0;
-    size_t begin = at + header_len;
-    size_t end = begin + (size_t)bulk_len;
-    if (header_len == 0 || bulk_len > bulk_max || len < end + 2 ||
-        memcmp(data + end, "\r\n", 2) != 0) {
-        return 0;
-    }
-    if (number < FR_REQUEST_WORDS) {
-        request->word_at[number] = begin;
-        request->word_len[number] = (size_t)bulk_len;
-    }
-    return end + 2;
-}
-
 bool fr_request_take(struct fr_request *request, const char *data, size_t len,
                      const struct fr_request_limits *limits)
 {
@@ -240,10 +219,20 @@ bool fr_request_take(struct fr_request *request, const char *data, size_t len,
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        at = whole_word(data, at, len, limits->bulk_max, request, i);
-        if (at == 0) {
+        int64_t bulk_len = 0;
+        size_t header_len =
+            at < len && data[at] == '$' ? fr_short_number(data + at, len - at, &bulk_len) : 0;
+        size_t begin = at + header_len;
+        size_t end = begin + (size_t)bulk_len;
+        if (header_len == 0 || bulk_len > limits->bulk_max || len < end + 2 ||
+            memcmp(data + end, "\r\n", 2) != 0) {
             return false;
         }
+        if (i < FR_REQUEST_WORDS) {
+            request->word_at[i] = begin;
+            request->word_len[i] = (size_t)bulk_len;
+        }
+        at = end + 2;
     }
     request->argc = request->args_done = (uint32_t)count;
     request->scanned = at;
