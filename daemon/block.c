@@ -30,30 +30,33 @@ static const struct fr_command *add_next(struct request_run *block, size_t len, 
         return NULL;
     }
     const struct fr_command *command = request_command(&request, at);
-    block->parts[block->count] = (struct request_part){
-        .len = (uint32_t)request.scanned,
-        .flags = block->count > 0 ? SLOT_JOINED : 0,
-        .command = command,
-    };
-    block->count++;
+    block->parts[block->count++] = (struct request_part){
+        .len = (uint32_t)request.scanned, .flags = SLOT_JOINED, .command = command};
     block->len += request.scanned;
     *argc = request.argc;
     return command;
 }
 
+void block_begin(struct request_run *block, size_t multi_len, const struct fr_command *multi)
+{
+    block->parts[0] = (struct request_part){.len = (uint32_t)multi_len, .command = multi};
+    block->count = 1;
+    block->len = multi_len;
+}
+
 bool block_find(const struct session *session, size_t len, struct request_run *block)
 {
     uint32_t argc = 0;
-    block->count = 0;
-    block->len = 0;
     len = len < BLOCK_LEN_MAX ? len : BLOCK_LEN_MAX;
-    const struct fr_command *command = add_next(block, len, &argc); /* MULTI itself */
-    while (command != NULL && block->count < BLOCK_COUNT_MAX) {
-        command = add_next(block, len, &argc);
-        if (command != NULL && ends_block(session, command, argc)) {
+    while (block->count < BLOCK_COUNT_MAX) {
+        const struct fr_command *command = add_next(block, len, &argc);
+        if (command == NULL) {
+            return false;
+        }
+        if (ends_block(session, command, argc)) {
             return true;
         }
-        if (command != NULL && !may_stand_inside(session, command, argc)) {
+        if (!may_stand_inside(session, command, argc)) {
             return false;
         }
     }
@@ -95,6 +98,7 @@ bool block_route(struct session *session, const struct call *multi, enum routed 
 {
     struct request_part parts[BLOCK_COUNT_MAX];
     struct request_run block = {.data = multi->frame, .parts = parts};
+    block_begin(&block, multi->len, multi->command);
     bool is_block = block_find(session, multi->len + multi->behind_len, &block);
     if (is_block) {
         *routed = send_block(session, &block);

@@ -12,9 +12,11 @@
 
 #define BLOCK_COUNT_MAX 512
 
-/* Whether the len bytes at block->data, which begin with a whole MULTI of one word, begin with a
- * block that may go on the shared lane. True: the rest of the run is filled in. There is room for
- * BLOCK_COUNT_MAX parts. */
+/* Make a run of this MULTI of one word alone, at block->data. */
+void block_begin(struct request_run *block, size_t multi_len, const struct fr_command *multi);
+
+/* Add what stands behind it, within len bytes from block->data on, up to EXEC or DISCARD. There is
+ * room for BLOCK_COUNT_MAX parts. False: it is no block that may go on the shared lane. */
 bool block_find(const struct session *session, size_t len, struct request_run *block);
 
 /* Send the block that this MULTI begins, if it is one. False: it is not. *routed is what becomes of

@@ -1,6 +1,8 @@
 /* Finding and sending requests that go on together. See run.h. */
 #include "daemon/run.h"
 
+#include <string.h>
+
 #include "daemon/pause.h"
 
 /* Plain requests of a run, and bytes of it, before a last one or a last block. */
@@ -52,6 +54,7 @@ struct search {
     const char *end; /* of the input */
     struct fr_request_limits limits;
     uint32_t most;
+    struct fr_word name; /* of the last request, if it says all that is looked up; or empty */
     struct request_run run;
     struct request_part parts[RUN_COUNT_MAX + BLOCK_COUNT_MAX];
 };
@@ -63,17 +66,35 @@ static void add(struct search *search, size_t len, const struct fr_command *comm
     run->len += len;
 }
 
-/* A transaction that may go on whole, and does. */
-static bool add_block(struct search *search, const char *at)
+/* The transaction that this MULTI begins, if it may go on whole. */
+static bool add_block(struct search *search, size_t multi_len, const struct fr_command *multi)
 {
     struct request_run *run = &search->run;
-    struct request_run block = {.data = at, .parts = run->parts + run->count};
-    if (!block_find(search->session, (size_t)(search->end - at), &block)) {
+    struct request_run block = {.data = run->data + run->len, .parts = run->parts + run->count};
+    block_begin(&block, multi_len, multi);
+    if (!block_find(search->session, (size_t)(search->end - block.data), &block)) {
         return false;
     }
     run->count += block.count;
     run->len += block.len;
     return true;
+}
+
+/* Nearly always the last request's command is asked for again: then it is known what it is, and
+ * that it is plain. */
+static bool is_repeated(const struct search *search, const struct fr_request *request,
+                        const char *frame)
+{
+    return search->name.len > 0 && search->name.len == request->word_len[0] &&
+           memcmp(frame + request->word_at[0], search->name.data, search->name.len) == 0;
+}
+
+static void note_name(struct search *search, const struct fr_request *request, const char *frame,
+                      const struct fr_command *command)
+{
+    bool has_sub = command->name[request->word_len[0]] != '\0';
+    search->name.data = frame + request->word_at[0];
+    search->name.len = has_sub ? 0 : request->word_len[0];
 }
 
 /* Add the next request, or the block that begins with it. */
@@ -84,15 +105,22 @@ static bool add_next(struct search *search)
     if (!fr_request_take(&request, at, (size_t)(search->end - at), &search->limits)) {
         return false;
     }
+    if (is_repeated(search, &request, at)) {
+        add(search, request.scanned, search->parts[search->run.count - 1].command);
+        return true;
+    }
     const struct fr_command *command = request_command(&request, at);
     if (command == NULL || search->session->pool->is_denied[command->id]) {
         return false;
     }
     if (is_plain_command(command)) {
         add(search, request.scanned, command);
+        note_name(search, &request, at, command);
         return true;
     }
-    return command->id == FR_CMD_MULTI && request.argc == 1 && add_block(search, at);
+    search->name.len = 0;
+    return command->id == FR_CMD_MULTI && request.argc == 1 &&
+           add_block(search, request.scanned, command);
 }
 
 static void find(struct search *search)
@@ -122,6 +150,7 @@ size_t run_send(struct session *session, const char *data, size_t len, int64_t *
     search.end = data + len;
     search.limits = (struct fr_request_limits){settings->args_max, settings->bulk_max, false};
     search.most = smallest(*most, settings->outstanding_max - session->outstanding, RUN_COUNT_MAX);
+    search.name = (struct fr_word){0};
     search.run = (struct request_run){.data = data, .parts = search.parts};
     find(&search);
     if (search.run.count > 0) {

@@ -514,7 +514,9 @@ void session_send_run(struct session *session, struct upstream *upstream,
                         .tag = is_silent ? TAG_SILENT : TAG_NONE,
                         .flags = is_silent ? SLOT_ALONE : 0};
     for (uint32_t i = 0; i < run->count; i++) {
-        note_command(session, upstream, run->parts[i].command);
+        if (i == 0 || run->parts[i].command != run->parts[i - 1].command) {
+            note_command(session, upstream, run->parts[i].command);
+        }
     }
     upstream_send_run(upstream, &like, run);
     note_sent(session, run->count);
