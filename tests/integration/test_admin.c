@@ -327,9 +327,19 @@ static void let_pass(int64_t ms)
     EXPECT(wait_until(has_passed, &deadline, ms + patience_ms()));
 }
 
+static int64_t outstanding(struct client *one)
+{
+    return field_number(client_call(one, "SHOW POOLS redis")->data, "requests_outstanding");
+}
+
 static bool is_one_outstanding(void *one)
 {
-    return field_number(client_call(one, "SHOW POOLS redis")->data, "requests_outstanding") == 1;
+    return outstanding(one) == 1;
+}
+
+static bool are_four_outstanding(void *one)
+{
+    return outstanding(one) == 4;
 }
 
 static void time_queued_is_told_apart_from_time_of_the_server(void)
@@ -368,6 +378,36 @@ static void time_queued_is_told_apart_from_time_of_the_server(void)
     EXPECT_BETWEEN(field_number(latency_row(one, "server"), "most_us"), 50000, INT64_MAX);
 }
 
+static void each_of_a_row_is_measured_and_named(void)
+{
+    NEEDS_DAEMON;
+    server = server_start(NULL);
+    pooler = daemon_start_redis(server_url(server), "slow_ms = 50\n");
+    struct client *one = admin(), *user = session();
+    EXPECT_CALL(user, "SET k v", "+OK\r\n");
+    EXPECT_CALL(one, "SLOWLOG RESET", "*0\r\n");
+    server_freeze(server);
+    client_send_script(user, "GET k; GET k; INCR n; STRLEN k");
+    EXPECT(wait_until(are_four_outstanding, one, patience_ms()));
+    let_pass(60);
+    server_thaw(server);
+    EXPECT_REPLY(user, "$1\r\nv\r\n");
+    EXPECT_REPLY(user, "$1\r\nv\r\n");
+    EXPECT_REPLY(user, ":1\r\n");
+    EXPECT_REPLY(user, ":1\r\n");
+    const char *at = client_call(one, "SLOWLOG")->data;
+    static const char *const names[] = {"\r\nstrlen\r\n", "\r\nincr\r\n", "\r\nget\r\n",
+                                        "\r\nget\r\n"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        at = strstr(at, names[i]);
+        EXPECT(at != NULL);
+        at++;
+    }
+    EXPECT_NUMBER(field_number(latency_row(one, "queue"), "count"), 5);
+    EXPECT_NUMBER(field_number(latency_row(one, "server"), "count"), 5);
+    EXPECT_NUMBER(field_number(client_call(one, "SHOW STATS redis")->data, "requests_shared"), 5);
+}
+
 static void who_blocks_is_not_slow(void)
 {
     NEEDS_DAEMON;
@@ -388,6 +428,7 @@ static const struct test_case cases[] = {
     {"long lists come in pages", long_lists_come_in_pages},
     {"time queued is told apart from time of the server",
      time_queued_is_told_apart_from_time_of_the_server},
+    {"each of a row is measured and named", each_of_a_row_is_measured_and_named},
     {"who blocks is not slow", who_blocks_is_not_slow},
     {"only those named may use it", only_those_named_may_use_it},
     {"without the setting there is no socket", without_the_setting_there_is_no_socket},

@@ -1,0 +1,142 @@
+/* Requests that stand in a row: whatever goes on together with what, each is answered as if it had
+ * come alone. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/client.h"
+#include "tests/support/pair.h"
+#include "tests/support/suite.h"
+
+#define BYTES(text) text, sizeof(text) - 1
+
+/* Limits that cut a row at any place. */
+static const char *const limits[] = {
+    "",
+    "turn_count = 1\n",
+    "turn_count = 2\noutstanding_max = 3\n",
+    "outstanding_max = 1\n",
+    "turn_count = 5\noutstanding_max = 4\n",
+};
+
+/* Send all in one piece, and QUIT behind it, to the daemon with each of the limits and to a server;
+ * they must answer the same. */
+static void expect_same_row(const struct bytes *row)
+{
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        start(limits[i]);
+        struct client *through = session(), *beside = direct();
+        client_call(beside, "FLUSHALL");
+        struct client *both[] = {through, beside};
+        for (size_t j = 0; j < 2; j++) {
+            client_send_bytes(both[j], row->data, row->len);
+            client_send(both[j], "QUIT");
+            client_read_all(both[j]);
+        }
+        expect_bytes(__FILE__, __LINE__, limits[i], through->reply.data, through->reply.len,
+                     beside->reply.data, beside->reply.len);
+    }
+}
+
+static void expect_same_script(const char *script)
+{
+    struct bytes row = {0};
+    bytes_add_script(&row, script);
+    case_defer(free, row.data);
+    expect_same_row(&row);
+}
+
+static void the_same_command_in_any_case_of_letters(void)
+{
+    expect_same_script("SET a 1; SET a 2; set a 3; sEt a 4; GET a; GET a; GETT a; GET; GET a b; "
+                       "GETRANGE a 0 0; getrange a 0 0; STRLEN a; GET a");
+}
+
+static void commands_with_subcommands_between_plain_ones(void)
+{
+    expect_same_script(
+        "SET a 1; CONFIG GET maxmemory-policy; CONFIG GET appendonly; CONFIG NONESUCH; "
+        "CONFIG; OBJECT ENCODING a; OBJECT REFCOUNT a; OBJECT; GET a; SCRIPT EXISTS x; "
+        "CONFIG GET appendonly; GET a");
+}
+
+static void transactions_between_plain_ones(void)
+{
+    expect_same_script(
+        "INCR n; MULTI; INCR n; INCR n; EXEC; INCR n; MULTI; INCR n; DISCARD; GET n; "
+        "MULTI; EXEC; MULTI x; GET n; EXEC; MULTI; NONESUCH; INCR n; EXEC; INCR n; "
+        "MULTI; MULTI; INCR n; EXEC; INCR n; MULTI; SELECT 1; INCR n; EXEC; INCR n");
+}
+
+static void what_cannot_share_a_connection_between_plain_ones(void)
+{
+    expect_same_script("SET a 1; GET a; BLPOP q 0.01; GET a; WATCH a; GET a; UNWATCH; GET a; "
+                       "SELECT 1; GET a; SELECT 0; GET a; PUBLISH c m; PUBLISH c m; "
+                       "EVAL return(1) 0; GET a; WAIT 0 0; XADD s 1-1 f v; "
+                       "XREAD BLOCK 1 STREAMS s 1-1; XREAD STREAMS s 0; GET a; NONESUCH; GET a");
+}
+
+static void silence_ends_where_it_should(void)
+{
+    expect_same_script(
+        "SET a 1; CLIENT REPLY SKIP; GET a; GET a; CLIENT REPLY OFF; INCR a; INCR a; "
+        "MULTI; INCR a; EXEC; CLIENT REPLY ON; GET a; CLIENT REPLY SKIP; MULTI; "
+        "INCR a; EXEC; GET a");
+}
+
+static void requests_without_a_name_or_a_word(void)
+{
+    static const char odd[] =
+        "*1\r\n$4\r\nPING\r\n*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n"
+        "*1\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\nPING\r\n\r\n*1\r\n$4\r\nping\r\n";
+    static const char nameless[] = "*1\r\n$0\r\n\r\n*2\r\n$0\r\n\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n"
+                                   "*1\r\n$0\r\n\r\n";
+    struct bytes row = {0};
+    bytes_add(&row, BYTES(odd));
+    bytes_add(&row, BYTES(nameless));
+    case_defer(free, row.data);
+    expect_same_row(&row);
+}
+
+static void a_broken_one_ends_the_row(void)
+{
+    struct bytes row = {0};
+    bytes_add(&row,
+              BYTES("*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n*1\r\n$x\r\n*1\r\n$4\r\nPING\r\n"));
+    case_defer(free, row.data);
+    expect_same_row(&row);
+}
+
+static void a_denied_one_is_refused_alone(void)
+{
+    struct client *one;
+    start("deny = strlen, incr\n");
+    one = session();
+    client_send_script(one, "SET a 1; STRLEN a; GET a; STRLEN a; strlen a; GET a");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY_BEGINS(one, "-POOLDENY ");
+    EXPECT_REPLY(one, "$1\r\n1\r\n");
+    EXPECT_REPLY_BEGINS(one, "-POOLDENY ");
+    EXPECT_REPLY_BEGINS(one, "-POOLDENY ");
+    EXPECT_REPLY(one, "$1\r\n1\r\n");
+    client_send_script(one, "GET a; MULTI; GET a; INCR a; EXEC; GET a");
+    EXPECT_REPLY(one, "$1\r\n1\r\n");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY_BEGINS(one, "-POOLDENY ");
+    EXPECT_REPLY_BEGINS(one, "-EXECABORT ");
+    EXPECT_REPLY(one, "$1\r\n1\r\n");
+}
+
+static const struct test_case cases[] = {
+    {"the same command in any case of letters", the_same_command_in_any_case_of_letters},
+    {"commands with subcommands between plain ones", commands_with_subcommands_between_plain_ones},
+    {"transactions between plain ones", transactions_between_plain_ones},
+    {"what cannot share a connection between plain ones",
+     what_cannot_share_a_connection_between_plain_ones},
+    {"silence ends where it should", silence_ends_where_it_should},
+    {"requests without a name or a word", requests_without_a_name_or_a_word},
+    {"a broken one ends the row", a_broken_one_ends_the_row},
+    {"a denied one is refused alone", a_denied_one_is_refused_alone},
+};
+
+SUITE_MAIN("runs", cases)
