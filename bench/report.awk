@@ -18,7 +18,7 @@ BEGIN {
     unit["fanout"] = "listeners"
     unit["memory"] = "clients"
     scenario_count = split("get threads pipeline transactions connect fanout memory", scenarios, " ")
-    known_targets = "direct-tcp direct-unix daemon-tcp daemon-unix daemon-library daemon-rings twemproxy-tcp twemproxy-unix"
+    known_targets = "direct-tcp direct-unix daemon-tcp daemon-unix daemon-library daemon-rings mock-socket mock-rings twemproxy-tcp twemproxy-unix"
     target_count = split(known_targets, targets, " ")
 }
 
@@ -273,6 +273,7 @@ function verdicts(    upstream, i, ways) {
     split("1 8 50 200", ways, " ")
     for (i = 1; i <= 4; i++)
         at_least("get", ways[i], "daemon-rings", "daemon-library", 1.0)
+    at_least("get", 1, "mock-rings", "mock-socket", 5.0)
 }
 
 function at_least(scenario, size, target, other, limit) {

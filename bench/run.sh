@@ -25,7 +25,7 @@ connect_processes="1 8"
 subscribers="10 100 1000"
 idle=10000
 workers=1
-all_targets="direct-tcp direct-unix daemon-unix daemon-tcp daemon-library daemon-rings twemproxy-unix twemproxy-tcp"
+all_targets="direct-tcp direct-unix daemon-unix daemon-tcp daemon-library daemon-rings mock-socket mock-rings twemproxy-unix twemproxy-tcp"
 targets=$all_targets
 all_scenarios="memory get threads pipeline transactions connect fanout"
 scenarios=$all_scenarios
@@ -58,8 +58,9 @@ Usage: bench/run.sh [options]
   -h, --help            this text
 
 Lists are words separated by blanks or commas, in one argument. Targets end in the way they reach
-the server; poolers are always reached through their Unix socket. What is not installed or built
-is skipped, by name.
+the server; poolers are always reached through their Unix socket. Behind mock-socket and mock-rings
+there is no server but the engine in the daemon's memory: they end in the way the daemon is reached,
+as daemon-library and daemon-rings do. What is not installed or built is skipped, by name.
 
 Environment: FLASKREDISD the daemon (build/flaskredisd), BENCH_BIN the directory of the load
 generator (build/default/bench), PYTHON an interpreter (python3).
@@ -182,6 +183,7 @@ start_daemon() { # target
     case $1 in
     daemon-unix | daemon-library | daemon-rings) url=unix://$directory/redis.sock ;;
     daemon-tcp) url=redis://127.0.0.1:$port ;;
+    mock-*) url=mock:// ;;
     esac
     mkdir -p "$home"
     cat >"$home/flaskredis.conf" <<END
@@ -197,6 +199,14 @@ END
     address[$1]="--socket $home/bench.sock"
     # Prefixes and a runtime directory from the environment would come in addition, or win.
     start "$1" env -i PATH="$PATH" "$daemon" -c "$home/flaskredis.conf"
+}
+
+# A prefix on the engine in the daemon's memory, which begins without the key.
+start_mock() { # target
+    start_daemon "$1"
+    wait_until_ready "$1" -s "${address[$1]#--socket }" || return 0 # who waits next tells
+    # shellcheck disable=SC2086  # an address is two words
+    "$load" ${address[$1]} --mode store
 }
 
 start_twemproxy() { # target
@@ -223,7 +233,7 @@ END
 
 missing() { # target; prints why it cannot be started
     case $1 in
-    daemon-*) [[ -x $daemon ]] || echo "$daemon is not built" ;;
+    daemon-* | mock-*) [[ -x $daemon ]] || echo "$daemon is not built" ;;
     twemproxy-*) type -p nutcracker >/dev/null || echo "nutcracker is not installed" ;;
     esac
 }
@@ -357,8 +367,8 @@ measure_pipeline() { # target
 # Of targets that are reached through libflaskredis: how it does so.
 transport() { # target
     case $1 in
-    daemon-library) echo socket ;;
-    daemon-rings) echo shared ;;
+    daemon-library | mock-socket) echo socket ;;
+    daemon-rings | mock-rings) echo shared ;;
     esac
 }
 
