@@ -54,7 +54,7 @@ static bool can_share(const struct session *session, uid_t *uid)
     int family = 0;
     socklen_t family_len = sizeof family;
     int fd = session->transport.fd;
-    if (session->transport.channel != NULL || channels_of(session->pool->context.loop) == NULL ||
+    if (session->transport.carrier != NULL || channels_of(session->pool->context.loop) == NULL ||
         getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_len) != 0 || family != AF_UNIX ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
         return false;
@@ -114,7 +114,7 @@ static bool attach(struct session *session, const struct wish *wish)
         channel_destroy(channel);
         return false;
     }
-    transport_attach(&session->transport, channel);
+    transport_attach(&session->transport, &channel->carrier);
     return true;
 }
 
@@ -169,7 +169,7 @@ void attach_move(struct session *session, struct pool *from)
     if (session->has_ring) {
         quota_give(&from->prefix->rings);
         quota_take(&session->pool->prefix->rings, INT64_MAX);
-        channel_count_in(session->transport.channel, &session->pool->context.stats);
+        channel_count_in(&session->transport, &session->pool->context.stats);
     }
 }
 

@@ -51,6 +51,11 @@ static void *map_sealed(const char *name, size_t len, int more_seals, int *fd)
     return NULL;
 }
 
+static struct channel *channel_of(struct carrier *carrier)
+{
+    return container_of(carrier, struct channel, carrier);
+}
+
 /* ----------------------------------------------------------------------------------------- looking
  */
 
@@ -175,6 +180,8 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 /* -------------------------------------------------------------------------------------------- life
  */
 
+static const struct carrier_ops carrier_ops;
+
 void channels_init(struct channels *channels, struct loop *loop)
 {
     *channels = (struct channels){.poller = {look, prepare, resume}, .loop = loop, .page_fd = -1};
@@ -213,9 +220,10 @@ struct channel *channel_create(struct channels *channels, struct stats *stats, u
         return NULL;
     }
     struct channel *channel = memory_zeroed(sizeof *channel);
+    channel->carrier.ops = &carrier_ops;
     channel->channels = channels;
     channel->stats = stats;
-    channel->len = fr_channel_len(request_cap, reply_cap);
+    channel->carrier.shared_len = channel->len = fr_channel_len(request_cap, reply_cap);
     channel->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     void *mapping = channel->kick_fd < 0
                         ? NULL
@@ -236,9 +244,9 @@ struct channel *channel_create(struct channels *channels, struct stats *stats, u
     return channel;
 }
 
-void channel_count_in(struct channel *channel, struct stats *stats)
+void channel_count_in(struct transport *transport, struct stats *stats)
 {
-    channel->stats = stats;
+    channel_of(transport->carrier)->stats = stats;
 }
 
 void channel_descriptors(const struct channel *channel, int fds[CHANNEL_DESCRIPTORS])
@@ -311,8 +319,9 @@ static void on_life(evutil_socket_t fd, short what, void *arg)
     poll_it(channel);
 }
 
-void channel_open(struct channel *channel, struct transport *transport)
+static void open_channel(struct carrier *carrier, struct transport *transport)
 {
+    struct channel *channel = channel_of(carrier);
     struct event *read_event = &transport->read_event;
     channel->transport = transport;
     channel->is_open = true;
@@ -329,8 +338,9 @@ void channel_open(struct channel *channel, struct transport *transport)
     poll_it(channel);
 }
 
-void channel_want(struct channel *channel)
+static void want(struct carrier *carrier)
 {
+    struct channel *channel = channel_of(carrier);
     fr_channel_ask(&channel->end, FR_ASKS_ROOM, channel->transport->is_writing);
     if (!channel->is_polled && has_work(channel)) {
         poll_it(channel);
@@ -351,8 +361,10 @@ static enum transport_outcome give_up(struct channel *channel)
     return TRANSPORT_FAILED;
 }
 
-enum transport_outcome channel_read(struct channel *channel, void *to, size_t cap, size_t *count)
+static enum transport_outcome read_requests(struct carrier *carrier, void *to, size_t cap,
+                                            size_t *count)
 {
+    struct channel *channel = channel_of(carrier);
     uint32_t wakes = 0;
     size_t most = channel->has_ended && channel->left < cap ? channel->left : cap;
     enum fr_passed passed = fr_channel_take(&channel->end, to, most, count, &wakes);
@@ -367,9 +379,10 @@ enum transport_outcome channel_read(struct channel *channel, void *to, size_t ca
     return TRANSPORT_OK;
 }
 
-enum transport_outcome channel_write(struct channel *channel, const struct iovec *pieces,
-                                     size_t piece_count, size_t *count)
+static enum transport_outcome write_replies(struct carrier *carrier, const struct iovec *pieces,
+                                            size_t piece_count, size_t *count)
 {
+    struct channel *channel = channel_of(carrier);
     enum fr_passed passed = FR_PASSED;
     bool is_whole = true;
     *count = 0;
@@ -396,3 +409,14 @@ enum transport_outcome channel_write(struct channel *channel, const struct iovec
     waiting_note_replies(channel);
     return TRANSPORT_OK;
 }
+
+static void close_channel(struct carrier *carrier)
+{
+    channel_destroy(channel_of(carrier));
+}
+
+static const struct carrier_ops carrier_ops = {.open = open_channel,
+                                                .want = want,
+                                                .read = read_requests,
+                                                .write = write_replies,
+                                                .close = close_channel};

@@ -76,6 +76,7 @@ void channels_finish(struct channels *channels);
 struct channels *channels_of(const struct loop *loop);
 
 struct channel {
+    struct carrier carrier;    /* of the bytes of a transport */
     TAILQ_ENTRY(channel) link; /* while polled */
     struct channels *channels;
     struct stats *stats;
@@ -99,8 +100,8 @@ struct channel {
     bool is_gone;   /* nobody reads replies any more */
 };
 
-/* Have the channel count in other stats from now on. */
-void channel_count_in(struct channel *channel, struct stats *stats);
+/* Have the channel that carries a client's transport count in other stats from now on. */
+void channel_count_in(struct transport *transport, struct stats *stats);
 
 /* Make a channel whose rings have these sizes, which counts in stats. NULL with errno when the
  * system refuses. */
@@ -110,14 +111,8 @@ struct channel *channel_create(struct channels *channels, struct stats *stats, u
 /* Fill in the descriptors to be given to the client; they stay the channel's. */
 void channel_descriptors(const struct channel *channel, int fds[CHANNEL_DESCRIPTORS]);
 
-/* Carry the bytes of a transport, whose owner is called as by its socket. */
-void channel_open(struct channel *channel, struct transport *transport);
-
-/* Free a channel. NULL is fine. */
+/* Free a channel that carries nothing yet. NULL is fine. */
 void channel_destroy(struct channel *channel);
-
-/* The transport's is_reading or is_writing may have changed. */
-void channel_want(struct channel *channel);
 
 /* ---- channel_waiting.c ---- */
 
@@ -127,10 +122,5 @@ void waiting_init(struct waiting *waiting);
  * written into the page. */
 void waiting_note_requests(struct channel *channel, uint64_t now_ms);
 void waiting_note_replies(struct channel *channel);
-
-/* As of a transport. */
-enum transport_outcome channel_read(struct channel *channel, void *to, size_t cap, size_t *count);
-enum transport_outcome channel_write(struct channel *channel, const struct iovec *pieces,
-                                     size_t piece_count, size_t *count);
 
 #endif

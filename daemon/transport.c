@@ -1,4 +1,4 @@
-/* A connected socket, or a channel, as a stream of bytes. See transport.h. */
+/* A connected socket, or what carries it, as a stream of bytes. See transport.h. */
 #include "daemon/transport.h"
 
 #include <errno.h>
@@ -10,7 +10,6 @@
 
 #include <event2/buffer.h>
 
-#include "daemon/channel.h"
 #include "daemon/container.h"
 
 /* Pieces handed to the kernel in one call. */
@@ -40,11 +39,19 @@ void transport_open(struct transport *transport, struct loop *loop, int fd,
     transport->is_bulky = false;
     transport->looks = 0;
     transport->peeked = 0;
-    transport->channel = NULL;
+    transport->carrier = NULL;
     transport->loop = loop;
     loop_task_init(&transport->taking, LOOP_SOON, on_soon);
     event_assign(&transport->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, arg);
     event_assign(&transport->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, on_writable, arg);
+}
+
+void transport_open_carried(struct transport *transport, struct loop *loop, struct carrier *carrier,
+                            event_callback_fn on_readable, event_callback_fn on_writable, void *arg)
+{
+    transport_open(transport, loop, -1, on_readable, on_writable, arg);
+    transport->carrier = carrier;
+    carrier->ops->open(carrier, transport);
 }
 
 void transport_make_lazy(struct transport *transport)
@@ -70,21 +77,21 @@ void transport_make_lazy(struct transport *transport)
                  event_get_callback_arg(write_event));
 }
 
-void transport_attach(struct transport *transport, struct channel *channel)
+void transport_attach(struct transport *transport, struct carrier *carrier)
 {
     bool is_reading = transport->is_reading;
     transport_consume(transport);
     transport_want_read(transport, false);
     transport_want_write(transport, false);
     transport->is_lazy = false;
-    transport->channel = channel;
-    channel_open(channel, transport);
+    transport->carrier = carrier;
+    carrier->ops->open(carrier, transport);
     transport_want_read(transport, is_reading);
 }
 
 size_t transport_shared_bytes(const struct transport *transport)
 {
-    return transport->channel == NULL ? 0 : transport->channel->len;
+    return transport->carrier == NULL ? 0 : transport->carrier->shared_len;
 }
 
 void transport_consume(struct transport *transport)
@@ -121,6 +128,15 @@ void transport_end_input(struct transport *transport)
     }
 }
 
+void transport_end_output(struct transport *transport)
+{
+    if (transport->carrier != NULL) {
+        transport->carrier->ops->end_output(transport->carrier);
+    } else {
+        shutdown(transport->fd, SHUT_WR);
+    }
+}
+
 bool transport_has_hung_up(const struct transport *transport)
 {
     struct pollfd one = {.fd = transport->fd};
@@ -129,23 +145,21 @@ bool transport_has_hung_up(const struct transport *transport)
 
 void transport_close(struct transport *transport)
 {
+    if (transport->fd < 0 && transport->carrier == NULL) {
+        return;
+    }
+    transport_consume(transport); /* or the peer would be told of a reset */
+    loop_cancel(transport->loop, &transport->taking);
+    transport_want_read(transport, false);
+    transport_want_write(transport, false);
+    if (transport->carrier != NULL) {
+        transport->carrier->ops->close(transport->carrier);
+        transport->carrier = NULL;
+    }
     if (transport->fd >= 0) {
-        transport_consume(transport); /* or the peer would be told of a reset */
-        loop_cancel(transport->loop, &transport->taking);
-        transport_want_read(transport, false);
-        transport_want_write(transport, false);
-        if (transport->channel != NULL) {
-            channel_destroy(transport->channel);
-            transport->channel = NULL;
-        }
         close(transport->fd);
         transport->fd = -1;
     }
-}
-
-bool transport_is_open(const struct transport *transport)
-{
-    return transport->fd >= 0;
 }
 
 static void want(struct event *event, bool *is_armed, bool is_wanted)
@@ -162,9 +176,9 @@ static void want(struct event *event, bool *is_armed, bool is_wanted)
 
 void transport_want_read(struct transport *transport, bool is_wanted)
 {
-    if (transport->channel != NULL) {
+    if (transport->carrier != NULL) {
         transport->is_reading = is_wanted;
-        channel_want(transport->channel);
+        transport->carrier->ops->want(transport->carrier);
     } else if (transport->fd >= 0) {
         want(&transport->read_event, &transport->is_reading, is_wanted);
     }
@@ -172,9 +186,9 @@ void transport_want_read(struct transport *transport, bool is_wanted)
 
 void transport_want_write(struct transport *transport, bool is_wanted)
 {
-    if (transport->channel != NULL) {
+    if (transport->carrier != NULL) {
         transport->is_writing = is_wanted;
-        channel_want(transport->channel);
+        transport->carrier->ops->want(transport->carrier);
     } else if (transport->fd >= 0) {
         want(&transport->write_event, &transport->is_writing, is_wanted);
     }
@@ -189,8 +203,8 @@ static enum transport_outcome failure(void)
 enum transport_outcome transport_read(struct transport *transport, void *to, size_t cap,
                                       size_t *count)
 {
-    if (transport->channel != NULL) {
-        return channel_read(transport->channel, to, cap, count);
+    if (transport->carrier != NULL) {
+        return transport->carrier->ops->read(transport->carrier, to, cap, count);
     }
     /* what was looked at must be taken first: taking begins with the oldest bytes */
     bool is_look = transport->is_lazy && !(transport->is_bulky && transport->peeked == 0);
@@ -236,8 +250,9 @@ enum transport_outcome transport_write(struct transport *transport, struct evbuf
     if (message.msg_iovlen == 0) {
         return TRANSPORT_OK;
     }
-    if (transport->channel != NULL) {
-        return channel_write(transport->channel, pieces, message.msg_iovlen, count);
+    if (transport->carrier != NULL) {
+        return transport->carrier->ops->write(transport->carrier, pieces, message.msg_iovlen,
+                                              count);
     }
     ssize_t written = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
     if (written < 0) {

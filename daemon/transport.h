@@ -1,7 +1,8 @@
 /* Bytes in, bytes out: a connected stream and its two events. Knows nothing of RESP.
  *
- * The stream is a socket, or a channel of shared memory (channel.h), beside which the socket stays
- * open as sign of life. Whoever uses a transport need not know which.
+ * The stream is a socket, or what carries it instead: a channel of shared memory (channel.h),
+ * beside which the socket stays open as sign of life, or a line to an engine in this process
+ * (mock_line.h), which has none. Whoever uses a transport need not know which.
  *
  * The read event stands while its owner wants to read; the write event only while the kernel takes
  * no more, because arming it costs a system call.
@@ -28,8 +29,10 @@
 
 #include "daemon/loop.h"
 
-struct channel;
+struct carrier;
 struct evbuffer;
+struct iovec;
+struct transport;
 
 enum transport_outcome {
     TRANSPORT_OK,
@@ -38,15 +41,37 @@ enum transport_outcome {
     TRANSPORT_FAILED /* errno says why */
 };
 
+/* What carries the bytes of a transport in the place of its socket. */
+struct carrier_ops {
+    /* The transport is open now; from now on its owner is called as by the events of a socket. */
+    void (*open)(struct carrier *carrier, struct transport *transport);
+    /* What its owner waits for may have changed: is_reading, is_writing. */
+    void (*want)(struct carrier *carrier);
+    /* As of a transport. */
+    enum transport_outcome (*read)(struct carrier *carrier, void *to, size_t cap, size_t *count);
+    enum transport_outcome (*write)(struct carrier *carrier, const struct iovec *pieces,
+                                    size_t piece_count, size_t *count);
+    /* Nothing more will be written. NULL: its owners never say so. */
+    void (*end_output)(struct carrier *carrier);
+    /* Close and free it. */
+    void (*close)(struct carrier *carrier);
+};
+
+/* Embedded in it. */
+struct carrier {
+    const struct carrier_ops *ops;
+    size_t shared_len; /* memory it shares with the peer */
+};
+
 struct transport {
-    int fd; /* -1: closed */
+    int fd; /* -1: closed, or carried without a socket */
     bool is_reading;
     bool is_writing;
     bool is_lazy;
     bool is_bulky;           /* the last read brought more than is left in the kernel */
     unsigned looks;          /* since bytes were taken */
     size_t peeked;           /* bytes looked at and not taken yet */
-    struct channel *channel; /* NULL: the stream is the socket */
+    struct carrier *carrier; /* NULL: the stream is the socket */
     struct loop *loop;
     struct loop_task taking;
     struct event read_event;
@@ -57,12 +82,17 @@ struct transport {
 void transport_open(struct transport *transport, struct loop *loop, int fd,
                     event_callback_fn on_readable, event_callback_fn on_writable, void *arg);
 
+/* The same with a carrier, which is taken, and no socket. */
+void transport_open_carried(struct transport *transport, struct loop *loop, struct carrier *carrier,
+                            event_callback_fn on_readable, event_callback_fn on_writable,
+                            void *arg);
+
 /* Make a transport just opened on a Unix socket lazy. Nothing happens on another one. */
 void transport_make_lazy(struct transport *transport);
 
-/* Have the bytes of an open transport pass through the channel from now on, and take the channel.
+/* Have the bytes of an open transport pass through the carrier from now on, and take the carrier.
  * What comes over the socket then is an error, and its end the stream's. */
-void transport_attach(struct transport *transport, struct channel *channel);
+void transport_attach(struct transport *transport, struct carrier *carrier);
 
 /* How much memory it shares with its peer; 0: the stream is the socket. */
 size_t transport_shared_bytes(const struct transport *transport);
@@ -80,14 +110,15 @@ void transport_rearm(struct transport *transport);
  * what it sends from now on fails at its side (EPIPE), so that it knows that nobody read it. */
 void transport_end_input(struct transport *transport);
 
+/* Nothing more will be written: the peer is told, and can still be read from. */
+void transport_end_output(struct transport *transport);
+
 /* Whether the peer is known to have closed altogether, not its sending side alone. A TCP peer may
  * have, and only writing tells. */
 bool transport_has_hung_up(const struct transport *transport);
 
 /* Close it; a closed one stays closed. */
 void transport_close(struct transport *transport);
-
-bool transport_is_open(const struct transport *transport);
 
 void transport_want_read(struct transport *transport, bool is_wanted);
 void transport_want_write(struct transport *transport, bool is_wanted);

@@ -334,7 +334,7 @@ static void write_requests(struct upstream *upstream)
     }
     transport_want_write(&upstream->transport, outcome == TRANSPORT_AGAIN);
     if (upstream->is_ending && outcome == TRANSPORT_OK) {
-        shutdown(upstream->transport.fd, SHUT_WR);
+        transport_end_output(&upstream->transport);
         upstream->is_deaf = true;
     }
     note_room(upstream);
