@@ -34,7 +34,8 @@ const char *frm_command_name(size_t id)
 
 /* MOCK is no command of Redis and so not in its table. */
 static const struct fr_command mock_row = {.name = "mock", .id = FR_CMD_COUNT, .arity = -2};
-static const struct command mock_command = {"mock", frm_cmd_mock, UNCOUNTED | NO_SCRIPT | CONTROL};
+static const struct command mock_command = {"mock", frm_cmd_mock,
+                                            UNCOUNTED | NO_SCRIPT | CONTROL | LONG};
 
 const struct command *frm_command_find(const struct fr_word *words, size_t count,
                                        const struct fr_command **row)

@@ -170,6 +170,7 @@ struct fr_mock_session {
     STAILQ_HEAD(, queued) queue;
     size_t queue_count;
     bool queue_has_denyoom;
+    bool queue_has_long;
     SLIST_HEAD(, watch) watches;
     struct dict subscriptions[SUB_KINDS];
     struct wait wait;
@@ -218,9 +219,11 @@ enum command_flag {
     DENY_OOM = 1,
     NO_SCRIPT = 2,
     NO_MULTI = 4,
-    UNCOUNTED = 8, /* by what MOCK orders */
-    CONTROL = 16,  /* runs also in a transaction: EXEC and its kin */
-    IN_PUBSUB = 32 /* allowed to a subscribed RESP2 session */
+    UNCOUNTED = 8,  /* by what MOCK orders */
+    CONTROL = 16,   /* runs also in a transaction: EXEC and its kin */
+    IN_PUBSUB = 32, /* allowed to a subscribed RESP2 session */
+    LONG = 64 /* takes more than looking up its words and walking once over the values of keys it
+                 names: fr_mock_call_briefly leaves it */
 };
 
 struct call {

@@ -58,6 +58,12 @@ void fr_mock_session_destroy(struct fr_mock_session *session);
  * session may be called. */
 void fr_mock_call(struct fr_mock_session *session, const struct fr_word *words, size_t count);
 
+/* The same for a command that takes no longer than looking up its words and walking once over the
+ * values of the keys it names. False: it may take longer (a script, SORT, KEYS, the union of sets,
+ * an EXEC of such, …), and nothing has been done. For callers that others wait for. */
+bool fr_mock_call_briefly(struct fr_mock_session *session, const struct fr_word *words,
+                          size_t count);
+
 /* Whether the next command may be given: not while one blocks or is delayed, nor after the end. */
 bool fr_mock_may_call(const struct fr_mock_session *session);
 

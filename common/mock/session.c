@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* Commands of a transaction that are as good as one. */
+#define BRIEF_QUEUE_MAX 256
+
 struct fr_mock_session *fr_mock_session_create(struct fr_mock *mock, void (*on_output)(void *arg),
                                                void *arg)
 {
@@ -152,15 +155,22 @@ void frm_run(struct call *c, const struct command *command)
     command->run(c);
 }
 
-static void process(struct call *c)
+/* Whether the command may take long now: one that is queued is not run, EXEC runs them all. */
+static bool may_take_long(const struct call *c, const struct command *command)
+{
+    const struct fr_mock_session *session = c->session;
+    if (c->row->id == FR_CMD_EXEC) {
+        return session->queue_has_long || session->queue_count > BRIEF_QUEUE_MAX;
+    }
+    bool is_queued = (session->flags & IN_MULTI) && !(command->flags & CONTROL);
+    return (command->flags & LONG) && !is_queued;
+}
+
+/* A command that is known, with the right number of words. */
+static void process(struct call *c, const struct command *command)
 {
     struct fr_mock_session *session = c->session;
-    const struct command *command;
     bool is_queueing = (session->flags & IN_MULTI) != 0;
-    if (!frm_command_check(c->out, c->argv, c->argc, &command, &c->row)) {
-        refused(c);
-        return;
-    }
     session->last_command = command->name;
     if (!(command->flags & UNCOUNTED) && frm_ordered(c)) {
         return;
@@ -187,23 +197,10 @@ void frm_settle_replies(struct fr_mock_session *session)
     session->out.is_off = (session->flags & (REPLY_OFF | REPLY_SKIP)) != 0;
 }
 
-void fr_mock_call(struct fr_mock_session *session, const struct fr_word *words, size_t count)
+/* What is left to do when a command has been. */
+static void settle(struct fr_mock_session *session)
 {
     struct fr_mock *mock = session->mock;
-    if (count == 0 || !fr_mock_may_call(session)) {
-        return;
-    }
-    frm_clock_read(mock);
-    session->used_ms = frm_now_ms(mock);
-    mock->commands_done++;
-    struct call call = {.mock = mock,
-                        .session = session,
-                        .db = session->db,
-                        .out = &session->out,
-                        .argv = words,
-                        .argc = count,
-                        .may_block = true};
-    process(&call);
     if (session->wait.kind == WAIT_NOTHING) {
         frm_settle_replies(session);
     }
@@ -214,4 +211,47 @@ void fr_mock_call(struct fr_mock_session *session, const struct fr_word *words, 
     if (!TAILQ_EMPTY(&mock->ready)) {
         frm_serve_waiting(mock);
     }
+}
+
+/* False: the command may take long, and is_brief. */
+static bool call_it(struct fr_mock_session *session, const struct fr_word *words, size_t count,
+                    bool is_brief)
+{
+    struct fr_mock *mock = session->mock;
+    const struct command *command;
+    struct call call = {.mock = mock,
+                        .session = session,
+                        .db = session->db,
+                        .out = &session->out,
+                        .argv = words,
+                        .argc = count,
+                        .may_block = true};
+    if (count == 0 || !fr_mock_may_call(session)) {
+        return true;
+    }
+    frm_clock_read(mock);
+    bool is_known = frm_command_check(call.out, words, count, &command, &call.row);
+    if (is_known && is_brief && may_take_long(&call, command)) {
+        return false;
+    }
+    session->used_ms = frm_now_ms(mock);
+    mock->commands_done++;
+    if (is_known) {
+        process(&call, command);
+    } else {
+        refused(&call);
+    }
+    settle(session);
+    return true;
+}
+
+void fr_mock_call(struct fr_mock_session *session, const struct fr_word *words, size_t count)
+{
+    call_it(session, words, count, false);
+}
+
+bool fr_mock_call_briefly(struct fr_mock_session *session, const struct fr_word *words,
+                          size_t count)
+{
+    return call_it(session, words, count, true);
 }

@@ -34,16 +34,30 @@ static void begin(const struct fr_mock_options *options)
     case_defer(release, NULL);
 }
 
+/* Cut text, which is written to, into words. */
+static size_t cut(char *text, struct fr_word *words)
+{
+    size_t count = 0;
+    for (char *at = strtok(text, " "); at; at = strtok(NULL, " ")) {
+        words[count++] = (struct fr_word){at, strlen(at)};
+    }
+    return count;
+}
+
 static void call(struct fr_mock_session *session, const char *line)
 {
     char text[4096];
     struct fr_word words[64];
-    size_t count = 0;
     snprintf(text, sizeof(text), "%s", line);
-    for (char *at = strtok(text, " "); at; at = strtok(NULL, " ")) {
-        words[count++] = (struct fr_word){at, strlen(at)};
-    }
-    fr_mock_call(session, words, count);
+    fr_mock_call(session, words, cut(text, words));
+}
+
+static bool call_briefly(struct fr_mock_session *session, const char *line)
+{
+    char text[4096];
+    struct fr_word words[64];
+    snprintf(text, sizeof(text), "%s", line);
+    return fr_mock_call_briefly(session, words, cut(text, words));
 }
 
 static void expect_output(const char *file, int line, struct fr_mock_session *session,
@@ -341,7 +355,39 @@ static void scores_of_small_sets_are_scanned_without_exponent(void)
     EXPECT_ANSWER(one, "ZSCORE z m", "$5\r\n1e+17\r\n");
 }
 
+static void what_may_take_long_is_left_undone(void)
+{
+    begin(NULL);
+    EXPECT(call_briefly(one, "SADD s a b"));
+    EXPECT_OUTPUT(one, ":2\r\n");
+    static const char *const left[] = {"SUNIONSTORE d s", "KEYS *", "SORT s ALPHA", "FLUSHALL",
+                                       "MOCK RESET"};
+    for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+        EXPECT(!call_briefly(one, left[i]));
+        EXPECT_OUTPUT(one, "");
+    }
+    EXPECT_ANSWER(one, "EXISTS s d", ":1\r\n");
+    EXPECT(call_briefly(one, "SORT"));
+    EXPECT_OUTPUT(one, "-ERR wrong number of arguments for 'sort' command\r\n");
+}
+
+static void a_transaction_takes_as_long_as_what_is_queued(void)
+{
+    begin(NULL);
+    EXPECT(call_briefly(one, "MULTI") && call_briefly(one, "SET k v") && call_briefly(one, "EXEC"));
+    EXPECT_OUTPUT(one, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    EXPECT(call_briefly(one, "MULTI") && call_briefly(one, "KEYS *"));
+    EXPECT_OUTPUT(one, "+OK\r\n+QUEUED\r\n");
+    EXPECT(!call_briefly(one, "EXEC"));
+    EXPECT_ANSWER(one, "EXEC", "*1\r\n*1\r\n$1\r\nk\r\n");
+    EXPECT(call_briefly(one, "MULTI") && call_briefly(one, "SET k w") && call_briefly(one, "EXEC"));
+    EXPECT_OUTPUT(one, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+}
+
 static const struct test_case cases[] = {
+    {"what may take long is left undone, if that is asked for", what_may_take_long_is_left_undone},
+    {"a transaction takes as long as what is queued",
+     a_transaction_takes_as_long_as_what_is_queued},
     {"who waits for a stream is told of what was trimmed at once",
      who_waits_for_a_stream_is_told_of_what_was_trimmed},
     {"scores of small sorted sets are scanned without an exponent",
