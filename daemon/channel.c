@@ -416,7 +416,7 @@ static void close_channel(struct carrier *carrier)
 }
 
 static const struct carrier_ops carrier_ops = {.open = open_channel,
-                                                .want = want,
-                                                .read = read_requests,
-                                                .write = write_replies,
-                                                .close = close_channel};
+                                               .want = want,
+                                               .read = read_requests,
+                                               .write = write_replies,
+                                               .close = close_channel};

@@ -109,7 +109,7 @@ static bool has_tasks(const struct loop *loop)
 void loop_run_tasks(struct loop *loop)
 {
     for (int phase = 0; phase < LOOP_PHASES; phase++) {
-        if (phase == LOOP_SEND) {
+        if (phase == LOOP_SEND || phase == LOOP_ANSWER) {
             loop->turn_us = 0; /* what was read at the turn's beginning has waited until now */
         }
         run_phase(loop, (enum loop_phase)phase);

@@ -4,8 +4,9 @@
  * end, phase by phase. So the requests of all clients read in a turn reach a server in one write,
  * and all replies of a turn reach a client in one write.
  *
- *   events ... -> RESUME (clients go on reading) -> SEND (upstreams write) -> DELIVER (clients are
- *   written to) -> BURY (what died is freed; nothing refers to it any more)
+ *   events ... -> RESUME (clients go on reading) -> SEND (upstreams write) -> ANSWER (those in this
+ *   process are read) -> DELIVER (clients are written to) -> BURY (what died is freed; nothing
+ *   refers to it any more)
  *
  * What nobody waits for is left for later instead (SOON).
  */
@@ -21,10 +22,12 @@
 
 struct event_base;
 struct evdns_base;
+struct mailbox;
 
 enum loop_phase {
     LOOP_RESUME,
     LOOP_SEND,
+    LOOP_ANSWER,
     LOOP_DELIVER,
     LOOP_BURY,
     LOOP_PHASES, /* of a turn's end */
@@ -77,6 +80,7 @@ struct loop {
     struct loop_task marker; /* stands behind what is due in the phase that runs */
     struct event soon;       /* due when there are tasks of LOOP_SOON */
     bool is_stopped;
+    struct mailbox *mailbox;    /* of the thread; NULL: it has none */
     struct loop_poller *poller; /* NULL: none */
     struct spinning spinning;
     uint64_t turn_us; /* the clock, as this turn has read it; 0: it has not */
@@ -115,7 +119,7 @@ void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_cancel(struct loop *loop, struct loop_task *task);
 
 /* Microseconds of that clock, for measuring. Read when first asked for in a turn's callbacks and
- * once more for its end, not for each command. */
+ * once more for what is sent and for what is answered at its end, not for each command. */
 static inline uint64_t loop_turn_us(struct loop *loop)
 {
     if (loop->turn_us == 0) {

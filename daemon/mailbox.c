@@ -81,3 +81,10 @@ void mailbox_post(struct mailbox *mailbox, struct mail *mail)
         return; /* the counter is full: a wake-up is certain already */
     }
 }
+
+void mailbox_take_back(struct mailbox *mailbox, struct mail *mail)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    STAILQ_REMOVE(&mailbox->mails, mail, mail, next);
+    pthread_mutex_unlock(&mailbox->mutex);
+}

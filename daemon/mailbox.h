@@ -44,4 +44,7 @@ void mailbox_finish(struct mailbox *mailbox);
 /* Have run called in the receiver's thread. */
 void mailbox_post(struct mailbox *mailbox, struct mail *mail);
 
+/* Take back what was posted and has not been run. From the receiver's thread. */
+void mailbox_take_back(struct mailbox *mailbox, struct mail *mail);
+
 #endif

@@ -1,65 +1,19 @@
-/* Mock engines behind sockets. See mock_host.h.
- *
- *     upstream --socket--> connection: input --frames--> engine's session --output--> socket
- *                             ^                             |
- *                             +--- waits while it may not --+
- *                                  be called
- *
- * One thread for each engine, with a loop of its own: accept, read, write, and a timer for what the
- * engine has to do by itself. */
+/* Mock engines: which there are, who refers to them, and the thread of each. See mock_host.h, and
+ * mock_parts.h for who may touch what. */
 #include "daemon/mock_host.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <time.h>
 
-#include <event2/buffer.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
-#include "common/mock/mock.h"
-#include "common/resp.h"
-#include "daemon/container.h"
 #include "daemon/memory.h"
+#include "daemon/mock_parts.h"
 
-enum {
-    READ_LEN = 64 * 1024,
-    BACKLOG = 128,
-    FEW_WORDS = 64
-};
-
-struct connection {
-    LIST_ENTRY(connection) link;
-    struct host *host;
-    struct fr_mock_session *session;
-    struct evbuffer *in;
-    struct fr_request request;
-    struct event readable, writable;
-    int fd;
-    bool has_work; /* the engine said so */
-    bool has_ended;
-};
-
-struct host {
-    LIST_ENTRY(host) link;
-    char *key;
-    struct address address;
-    struct fr_mock *mock;
-    struct event_base *base;
-    struct event acceptable, stopping, timer;
-    LIST_HEAD(, connection) connections;
-    struct fr_request_limits limits;
-    size_t input_max;
-    int listen_fd, stop_fd;
-    pthread_t thread;
-};
+/* Beyond the memory of the engine, for requests that are not complete. */
+#define INPUT_BEYOND (128 * 1024)
+#define NEVER INT64_MAX
 
 /* How many refer to the engine of this key, which need not have been started. */
 struct use {
@@ -69,281 +23,109 @@ struct use {
 };
 
 static LIST_HEAD(, use) uses = LIST_HEAD_INITIALIZER(uses);
-static LIST_HEAD(, host) hosts = LIST_HEAD_INITIALIZER(hosts);
+static LIST_HEAD(host_list, mock_host) hosts = LIST_HEAD_INITIALIZER(hosts);
+static struct host_list ending = LIST_HEAD_INITIALIZER(ending); /* their threads go on alone */
 static pthread_mutex_t hosts_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* ------------------------------------------------------------------------------------- connections
+/* ----------------------------------------------------------------------------------------- thread
  */
 
-static void on_output(void *arg)
+static int64_t now_us(void)
 {
-    struct connection *connection = arg;
-    connection->has_work = true;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void close_connection(struct connection *connection)
+void mock_host_wake(struct mock_host *host)
 {
-    LIST_REMOVE(connection, link);
-    event_del(&connection->readable);
-    event_del(&connection->writable);
-    fr_mock_session_destroy(connection->session);
-    evbuffer_free(connection->in);
-    close(connection->fd);
-    free(connection);
-}
-
-/* Give one complete frame to the engine. */
-static void call(struct connection *connection, const char *frame, size_t len)
-{
-    struct fr_word few[FEW_WORDS];
-    size_t count = connection->request.argc;
-    struct fr_word *words = count <= FEW_WORDS ? few : memory_alloc(count * sizeof(struct fr_word));
-    struct fr_words walk = fr_words_begin(frame, len);
-    size_t at = 0;
-    while (at < count && fr_words_next(&walk, &words[at])) {
-        at++;
-    }
-    fr_mock_call(connection->session, words, at);
-    if (words != few) {
-        free(words);
+    if (host->wakes_us != 0) {
+        host->wakes_us = 0;
+        pthread_cond_signal(&host->wanted);
     }
 }
 
-/* Take one request from the input; false: there is none, or it has to wait. */
-static bool take_request(struct connection *connection)
-{
-    size_t len = evbuffer_get_length(connection->in);
-    if (len == 0 || connection->has_ended || !fr_mock_may_call(connection->session)) {
-        return false;
-    }
-    const char *data = (const char *)evbuffer_pullup(connection->in, -1);
-    enum fr_frame frame =
-        fr_request_scan(&connection->request, data, len, &connection->host->limits);
-    if (frame == FR_FRAME_MORE) {
-        return false;
-    }
-    /* upstreams send arrays only: anything else is a mistake of this daemon */
-    connection->has_ended = frame == FR_FRAME_BROKEN || connection->request.is_inline;
-    if (!connection->has_ended) {
-        call(connection, data, connection->request.scanned);
-        evbuffer_drain(connection->in, connection->request.scanned);
-        fr_request_reset(&connection->request);
-    }
-    return !connection->has_ended;
-}
-
-/* Write what the engine has said; false: the kernel takes no more now. */
-static bool write_output(struct connection *connection)
-{
-    size_t len;
-    const char *data = fr_mock_output(connection->session, &len);
-    while (len > 0) {
-        ssize_t count = send(connection->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            event_add(&connection->writable, NULL);
-            return false;
-        }
-        if (count < 0 && errno != EINTR) {
-            connection->has_ended = true;
-            return true;
-        }
-        fr_mock_taken(connection->session, count > 0 ? (size_t)count : 0);
-        data = fr_mock_output(connection->session, &len);
-    }
-    return true;
-}
-
-/* Returns whether the connection is to be closed. */
-static bool advance(struct connection *connection)
-{
-    connection->has_work = false;
-    bool is_written = write_output(connection);
-    while (is_written && take_request(connection)) {
-        size_t len;
-        fr_mock_output(connection->session, &len);
-        is_written = len < READ_LEN || write_output(connection);
-    }
-    is_written = is_written && write_output(connection);
-    return connection->has_ended || (is_written && fr_mock_has_ended(connection->session));
-}
-
-static void set_timer(struct host *host)
+void mock_host_note_wait(struct mock_host *host)
 {
     int64_t due_us = fr_mock_due_us(host->mock);
-    if (due_us < 0) {
-        event_del(&host->timer);
+    bool is_sooner = host->wakes_us == NEVER || now_us() + due_us < host->wakes_us;
+    if (due_us >= 0 && is_sooner) {
+        mock_host_wake(host);
+    }
+}
+
+/* Sleep until there is something to do, or this is due. */
+static void sleep_for(struct mock_host *host, int64_t due_us)
+{
+    int64_t now = now_us();
+    host->wakes_us = due_us < 0 || due_us > NEVER - now - 1 ? NEVER : now + due_us + 1;
+    if (host->wakes_us == NEVER) {
+        pthread_cond_wait(&host->wanted, &host->lock);
+    } else {
+        struct timespec until = {host->wakes_us / 1000000, host->wakes_us % 1000000 * 1000};
+        pthread_cond_timedwait(&host->wanted, &host->lock, &until);
+    }
+    host->wakes_us = 0;
+}
+
+static void work(struct mock_host *host)
+{
+    struct mock_line *line = TAILQ_FIRST(&host->pending);
+    if (line != NULL) {
+        mock_line_work(line);
         return;
     }
-    struct timeval wait = {due_us / 1000000, due_us % 1000000 + 1};
-    event_add(&host->timer, &wait);
-}
-
-/* Let every connection that has work do it; returns whether any had. */
-static bool advance_all(struct host *host)
-{
-    struct connection *connection, *next;
-    bool had_work = false;
-    for (connection = LIST_FIRST(&host->connections); connection != NULL; connection = next) {
-        next = LIST_NEXT(connection, link);
-        if (connection->has_work) {
-            had_work = true;
-            if (advance(connection)) {
-                close_connection(connection);
-            }
-        }
+    int64_t due_us = fr_mock_due_us(host->mock);
+    if (due_us == 0) {
+        fr_mock_tick(host->mock);
+        mock_lines_tell(host);
+    } else if (!host->is_ending) {
+        sleep_for(host, due_us);
     }
-    return had_work;
 }
 
-/* What one command does may give work to every other connection. */
-static void settle(struct host *host)
+/* Lines that were abandoned are still to be freed at the end. */
+static void *run(void *arg)
 {
-    bool had_work;
-    do {
-        had_work = advance_all(host);
-    } while (had_work);
-    set_timer(host);
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *arg)
-{
-    struct connection *connection = arg;
-    struct host *host = connection->host;
-    (void)fd, (void)what;
-    int count = evbuffer_read(connection->in, connection->fd, READ_LEN);
-    bool is_empty = count < 0 && (errno == EAGAIN || errno == EINTR);
-    if (is_empty) {
-        return;
+    struct mock_host *host = arg;
+    pthread_setname_np(pthread_self(), "mock");
+    pthread_mutex_lock(&host->lock);
+    while (!host->is_ending || !TAILQ_EMPTY(&host->pending)) {
+        work(host);
+        pthread_mutex_unlock(&host->lock); /* others wait for it */
+        pthread_mutex_lock(&host->lock);
     }
-    if (count <= 0 || evbuffer_get_length(connection->in) > host->input_max) {
-        connection->has_ended = true;
-    }
-    connection->has_work = true;
-    settle(host);
-}
-
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-    struct connection *connection = arg;
-    struct host *host = connection->host;
-    (void)fd, (void)what;
-    connection->has_work = true;
-    settle(host);
-}
-
-/* Abstract sockets have no permissions: who connects must be this process. */
-static bool is_own(int fd)
-{
-    struct ucred peer;
-    socklen_t len = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid == getpid();
-}
-
-static void on_acceptable(evutil_socket_t listen_fd, short what, void *arg)
-{
-    struct host *host = arg;
-    (void)what;
-    int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    if (!is_own(fd)) {
-        close(fd);
-        return;
-    }
-    struct connection *connection = memory_zeroed(sizeof *connection);
-    connection->host = host;
-    connection->fd = fd;
-    connection->in = evbuffer_new();
-    connection->session = fr_mock_session_create(host->mock, on_output, connection);
-    event_assign(&connection->readable, host->base, fd, EV_READ | EV_PERSIST, on_readable,
-                 connection);
-    event_assign(&connection->writable, host->base, fd, EV_WRITE, on_writable, connection);
-    event_add(&connection->readable, NULL);
-    LIST_INSERT_HEAD(&host->connections, connection, link);
+    pthread_mutex_unlock(&host->lock);
+    fr_mock_destroy(host->mock);
+    atomic_store(&host->has_ended, true);
+    return NULL;
 }
 
 /* ------------------------------------------------------------------------------------------- hosts
  */
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void free_host(struct mock_host *host)
 {
-    struct host *host = arg;
-    (void)fd, (void)what;
-    fr_mock_tick(host->mock);
-    settle(host);
-}
-
-static void on_stop(evutil_socket_t fd, short what, void *arg)
-{
-    struct host *host = arg;
-    (void)fd, (void)what;
-    event_base_loopbreak(host->base);
-}
-
-static void *run(void *arg)
-{
-    struct host *host = arg;
-    event_base_dispatch(host->base);
-    return NULL;
-}
-
-static void free_host(struct host *host)
-{
-    struct connection *connection, *next;
-    for (connection = LIST_FIRST(&host->connections); connection != NULL; connection = next) {
-        next = LIST_NEXT(connection, link);
-        close_connection(connection);
-    }
-    if (host->base != NULL) {
-        event_del(&host->acceptable);
-        event_del(&host->stopping);
-        event_del(&host->timer);
-        event_base_free(host->base);
-    }
-    if (host->listen_fd >= 0) {
-        close(host->listen_fd);
-    }
-    if (host->stop_fd >= 0) {
-        close(host->stop_fd);
-    }
-    fr_mock_destroy(host->mock);
+    pthread_mutex_destroy(&host->lock);
+    pthread_cond_destroy(&host->wanted);
     free(host->key);
     free(host);
 }
 
-/* A name of the kernel's choice: no file, and no two alike. */
-static bool listen_somewhere(struct host *host)
+/* What is held for moments is looked for a moment before anybody sleeps for it; the thread's sleep
+ * is measured by a clock that nobody sets. */
+static void init_locks(struct mock_host *host)
 {
-    struct sockaddr_un any = {.sun_family = AF_UNIX};
-    host->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    host->address.len = sizeof host->address.sockaddr;
-    return host->listen_fd >= 0 &&
-           bind(host->listen_fd, (const struct sockaddr *)&any, sizeof any.sun_family) == 0 &&
-           listen(host->listen_fd, BACKLOG) == 0 &&
-           getsockname(host->listen_fd, (struct sockaddr *)&host->address.sockaddr,
-                       &host->address.len) == 0;
-}
-
-static bool start(struct host *host)
-{
-    host->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (host->stop_fd < 0 || !listen_somewhere(host)) {
-        return false;
-    }
-    host->base = event_base_new();
-    if (host->base == NULL) {
-        errno = ENOMEM;
-        return false;
-    }
-    event_assign(&host->acceptable, host->base, host->listen_fd, EV_READ | EV_PERSIST,
-                 on_acceptable, host);
-    event_assign(&host->stopping, host->base, host->stop_fd, EV_READ | EV_PERSIST, on_stop, host);
-    event_assign(&host->timer, host->base, -1, 0, on_timer, host);
-    event_add(&host->acceptable, NULL);
-    event_add(&host->stopping, NULL);
-    errno = pthread_create(&host->thread, NULL, run, host);
-    return errno == 0;
+    pthread_mutexattr_t mutex;
+    pthread_condattr_t condition;
+    pthread_mutexattr_init(&mutex);
+    pthread_mutexattr_settype(&mutex, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&host->lock, &mutex);
+    pthread_mutexattr_destroy(&mutex);
+    pthread_condattr_init(&condition);
+    pthread_condattr_setclock(&condition, CLOCK_MONOTONIC);
+    pthread_cond_init(&host->wanted, &condition);
+    pthread_condattr_destroy(&condition);
 }
 
 /* A name, or the prefix it is private to; no name has a colon. */
@@ -356,19 +138,22 @@ static char *key_of(const struct prefix_settings *settings)
     return memory_text(key, (size_t)len < sizeof key ? (size_t)len : sizeof key - 1);
 }
 
-static struct host *host_new(const struct prefix_settings *settings, char *key)
+/* Take the key. */
+static struct mock_host *host_new(const struct prefix_settings *settings, char *key)
 {
-    struct host *host = memory_zeroed(sizeof *host);
+    struct mock_host *host = memory_zeroed(sizeof *host);
     struct fr_mock_options options = {.memory_max = (size_t)settings->mock_memory};
     host->key = key;
-    host->listen_fd = host->stop_fd = -1;
-    host->mock = fr_mock_create(&options);
-    errno = ENOMEM;
     host->limits = (struct fr_request_limits){settings->args_max, settings->bulk_max, false};
-    host->input_max = (size_t)settings->mock_memory + 2 * (size_t)READ_LEN;
-    LIST_INIT(&host->connections);
-    if (host->mock == NULL || !start(host)) {
-        int error = errno;
+    host->input_max = (size_t)settings->mock_memory + INPUT_BEYOND;
+    LIST_INIT(&host->lines);
+    TAILQ_INIT(&host->pending);
+    TAILQ_INIT(&host->news);
+    init_locks(host);
+    host->mock = fr_mock_create(&options);
+    int error = host->mock == NULL ? ENOMEM : pthread_create(&host->thread, NULL, run, host);
+    if (error != 0) {
+        fr_mock_destroy(host->mock);
         free_host(host);
         errno = error;
         return NULL;
@@ -377,9 +162,9 @@ static struct host *host_new(const struct prefix_settings *settings, char *key)
     return host;
 }
 
-static struct host *find(const char *key)
+static struct mock_host *find(const char *key)
 {
-    struct host *host;
+    struct mock_host *host;
     LIST_FOREACH(host, &hosts, link)
     {
         if (strcmp(host->key, key) == 0) {
@@ -389,30 +174,44 @@ static struct host *find(const char *key)
     return NULL;
 }
 
-bool mock_host_address(const struct prefix_settings *settings, struct address *address)
+struct mock_host *mock_host_get(const struct prefix_settings *settings)
 {
     char *key = key_of(settings);
     pthread_mutex_lock(&hosts_lock);
-    struct host *host = find(key);
+    struct mock_host *host = find(key);
     if (host != NULL) {
         free(key);
     } else {
         host = host_new(settings, key);
     }
-    if (host != NULL) {
-        *address = host->address;
-    }
     pthread_mutex_unlock(&hosts_lock);
-    return host != NULL;
+    return host;
 }
 
-static void end_host(struct host *host)
+/* Its thread may be in the middle of a script: nobody waits for it here. */
+static void end_host(struct mock_host *host)
 {
-    eventfd_t one = 1;
     LIST_REMOVE(host, link);
-    eventfd_write(host->stop_fd, one);
-    pthread_join(host->thread, NULL);
-    free_host(host);
+    LIST_INSERT_HEAD(&ending, host, link);
+    pthread_mutex_lock(&host->lock);
+    host->is_ending = true;
+    mock_host_wake(host);
+    pthread_mutex_unlock(&host->lock);
+}
+
+/* Free what has ended, or wait for all. */
+static void reap(bool waits)
+{
+    struct mock_host *host;
+    struct mock_host *next;
+    for (host = LIST_FIRST(&ending); host != NULL; host = next) {
+        next = LIST_NEXT(host, link);
+        if (waits || atomic_load(&host->has_ended)) {
+            LIST_REMOVE(host, link);
+            pthread_join(host->thread, NULL);
+            free_host(host);
+        }
+    }
 }
 
 static struct use *find_use(const char *key)
@@ -454,7 +253,7 @@ void mock_host_release(const struct prefix_settings *settings)
     char *key = key_of(settings);
     pthread_mutex_lock(&hosts_lock);
     struct use *use = find_use(key);
-    struct host *host = find(key);
+    struct mock_host *host = find(key);
     if (--use->count == 0) {
         LIST_REMOVE(use, link);
         free(use->key);
@@ -463,14 +262,18 @@ void mock_host_release(const struct prefix_settings *settings)
             end_host(host);
         }
     }
+    reap(false);
     pthread_mutex_unlock(&hosts_lock);
     free(key);
 }
 
 void mock_hosts_finish(void)
 {
-    struct host *host;
+    struct mock_host *host;
+    pthread_mutex_lock(&hosts_lock);
     while ((host = LIST_FIRST(&hosts)) != NULL) {
         end_host(host);
     }
+    reap(true);
+    pthread_mutex_unlock(&hosts_lock);
 }

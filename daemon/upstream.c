@@ -19,7 +19,7 @@
 #include "daemon/handshake.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
-#include "daemon/mock_host.h"
+#include "daemon/mock_line.h"
 
 /* Attempts in a row before waiting longer than "fail_fast_ms" is thought useless. */
 #define FAILURES_BEFORE_FAIL_FAST 3
@@ -197,15 +197,27 @@ static void on_resolved(struct resolve *resolve, const char *error)
     try_address(upstream);
 }
 
+/* An engine in this process stands behind no address. */
+static void open_line(struct upstream *upstream)
+{
+    struct upstream_context *context = upstream->context;
+    struct carrier *line = mock_line_create(context->loop, context->settings);
+    if (line == NULL) {
+        upstream_lose(upstream, "%s", strerror(errno));
+        return;
+    }
+    transport_open_carried(&upstream->transport, context->loop, line, upstream_on_readable,
+                           on_writable, upstream);
+    begin_handshake(upstream);
+}
+
 static void start_attempt(struct upstream *upstream)
 {
     upstream->state = UPSTREAM_RESOLVING;
     upstream_set_timer(&upstream->timer, upstream->context->settings->connect_ms);
     const struct prefix_settings *settings = upstream->context->settings;
     if (settings->server.scheme == FR_URL_MOCK) {
-        upstream->resolve.count = 1;
-        bool is_there = mock_host_address(settings, &upstream->resolve.addresses[0]);
-        on_resolved(&upstream->resolve, is_there ? NULL : strerror(errno));
+        open_line(upstream);
         return;
     }
     resolve_start(&upstream->resolve, upstream->context->loop, &settings->server, on_resolved);

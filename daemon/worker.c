@@ -379,6 +379,7 @@ bool worker_init(struct worker *worker, int number, struct house *house)
         loop_finish(&worker->loop);
         return false;
     }
+    worker->loop.mailbox = worker->mailbox;
     channels_init(&worker->channels, &worker->loop);
     if (worker->channels.page == NULL) {
         log_notice("worker %d: no shared memory for clients: %s", number, strerror(errno));
