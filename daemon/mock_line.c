@@ -18,6 +18,7 @@
 enum {
     OUTPUT_ENOUGH = 64 * 1024, /* is to be read before more is executed */
     KEPT_MAX = 64 * 1024,      /* of requests that wait; one that is not complete may be longer */
+    KEPT_STEP = 16 * 1024,     /* of what follows, that little need be moved */
     CALLS_MAX = 256,           /* in a row, until others may have the engine */
     FEW_WORDS = 64
 };
@@ -422,23 +423,35 @@ static size_t keep_some(struct mock_line *line, const char *data, size_t len)
     return len;
 }
 
-/* Take bytes of requests. Returns how many were taken. */
-static size_t take(struct mock_line *line, const char *data, size_t len, bool may_call)
+/* Put bytes behind those that are kept, a few at a time, and go on with them. */
+static size_t take_behind(struct mock_line *line, const char *data, size_t len)
 {
-    if (!may_call) {
-        return keep_some(line, data, len);
-    }
-    if (line->in_len > 0) {
-        size_t kept = keep_some(line, data, len);
-        advance(line);
-        return kept;
-    }
+    size_t kept = keep_some(line, data, len < KEPT_STEP ? len : KEPT_STEP);
+    advance(line);
+    return kept;
+}
+
+static size_t take_directly(struct mock_line *line, const char *data, size_t len)
+{
     size_t taken = execute(line, data, len);
-    if (taken < len && line->budget > 0) { /* otherwise it is only others' turn */
+    if (taken < len && line->budget > 0) {
         taken += keep_some(line, data + taken, len - taken);
         leave_rest(line);
     }
     return taken;
+}
+
+/* Take bytes of requests, until it is others' turn. Returns how many were taken. */
+static size_t take(struct mock_line *line, const char *data, size_t len)
+{
+    size_t at = 0;
+    size_t step = 1;
+    while (at < len && step > 0 && line->budget > 0) {
+        step = line->in_len > 0 ? take_behind(line, data + at, len - at)
+                                : take_directly(line, data + at, len - at);
+        at += step;
+    }
+    return at;
 }
 
 static enum transport_outcome write_requests(struct carrier *carrier, const struct iovec *pieces,
@@ -450,7 +463,9 @@ static enum transport_outcome write_requests(struct carrier *carrier, const stru
     bool is_whole = true;
     *count = 0;
     for (size_t i = 0; i < piece_count && is_whole && !is_at_end; i++) {
-        size_t taken = take(line, pieces[i].iov_base, pieces[i].iov_len, may_call);
+        const char *data = pieces[i].iov_base;
+        size_t len = pieces[i].iov_len;
+        size_t taken = may_call ? take(line, data, len) : keep_some(line, data, len);
         *count += taken;
         is_whole = taken == pieces[i].iov_len;
     }
