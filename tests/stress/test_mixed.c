@@ -22,7 +22,7 @@
 
 enum {
     SECONDS = 20,
-    CASES = 5,
+    CASES = 7,
     KILL_EVERY_MS = 40,
     RESTARTS = 2,
     DOWN_TURNS = 100,
@@ -42,7 +42,8 @@ static const char impatient[] =
     "upstream_wait_ms = 100\nfail_fast_ms = 100\nidle_upstream_ms = 1000\n";
 
 struct run {
-    struct server *server;
+    struct server *server; /* NULL: an engine in the daemon's memory */
+    struct client *direct; /* of another prefix on that engine */
     struct daemon *pooler;
     struct crowd *crowd;
     int64_t next_kill_ms;
@@ -91,19 +92,44 @@ static void go_on(struct run *run, int64_t part, int64_t parts, void (*disturb)(
 
 /* ----------------------------------------------------------------------------- beginning, end */
 
+/* As the engine counts, which is asked over one of its own. */
+static int64_t lines_to_engine(struct run *run)
+{
+    const char *count =
+        strstr(client_call(run->direct, "INFO clients")->data, "connected_clients:");
+    EXPECT(count != NULL);
+    return strtoll(strchr(count, ':') + 1, NULL, 10) - 1;
+}
+
 static int64_t upstreams(struct run *run)
 {
+    if (run->server == NULL) {
+        return lines_to_engine(run);
+    }
     return server_clients(run->server, "name=flaskredisd:REDIS");
+}
+
+/* Who asks behind the crowd's back. */
+static struct client *direct_client(struct run *run)
+{
+    return run->server == NULL ? run->direct : server_client(run->server);
 }
 
 static void prepare(struct run *run)
 {
-    struct client *direct = server_client(run->server);
+    struct client *direct = direct_client(run);
     for (int db = 0; db < DBS; db++) {
         client_send(direct, "SELECT %d", db_numbers[db]);
         EXPECT_REPLY(direct, "+OK\r\n");
         EXPECT_CALL(direct, "HSET hash f v", ":1\r\n");
     }
+}
+
+static void let_crowd_in(struct run *run)
+{
+    const char *path = daemon_address(run->pooler, "redis") + strlen("unix://");
+    run->crowd = crowd_create(path, seed());
+    case_defer(crowd_destroy, run->crowd);
 }
 
 static struct run start(const char *server_arguments, const char *settings, int workers)
@@ -116,9 +142,24 @@ static struct run start(const char *server_arguments, const char *settings, int 
     snprintf(config, sizeof(config), "[flaskredisd]\nworkers = %d\n[REDIS]\nurl = {url}\n%s",
              workers, settings);
     run.pooler = daemon_start(server_url(run.server), config);
-    const char *path = daemon_address(run.pooler, "redis") + strlen("unix://");
-    run.crowd = crowd_create(path, seed());
-    case_defer(crowd_destroy, run.crowd);
+    let_crowd_in(&run);
+    return run;
+}
+
+/* The crowd is on one prefix of an engine, who looks at it on another one. */
+static struct run start_on_engine(const char *settings, int workers)
+{
+    struct run run = {.random = seed() | 1};
+    char config[1024];
+    allow_many_descriptors();
+    snprintf(config, sizeof(config),
+             "[flaskredisd]\nworkers = %d\n[REDIS]\nurl = mock://crowd\n%s"
+             "[DIRECT]\nurl = mock://crowd\nidle_upstream_ms = 1000\n",
+             workers, settings);
+    run.pooler = daemon_start("", config);
+    run.direct = daemon_client(run.pooler, "direct");
+    prepare(&run);
+    let_crowd_in(&run);
     return run;
 }
 
@@ -181,7 +222,7 @@ static void expect_idle(struct run *run)
     int64_t most = MEMORY_MOST * (is_slow() ? SLOW_MEMORY_FACTOR : 1LL);
     if (!wait_until(has_no_upstreams, run, 4 * patience_ms())) {
         FAIL("%" PRId64 " connections to the server are left: %s", upstreams(run),
-             server_ask(run->server, "CLIENT LIST")->data);
+             run->server == NULL ? "" : server_ask(run->server, "CLIENT LIST")->data);
     }
     EXPECT_BETWEEN(process_memory(&run->pooler->process), 0, most);
 }
@@ -204,8 +245,10 @@ static void finish(struct run *run)
     expect_no_failure(run);
     EXPECT(has_had_all(run->crowd));
     expect_idle(run);
-    daemon_stop(run->pooler);
-    struct client *direct = server_client(run->server);
+    if (run->server != NULL) { /* an engine ends with it */
+        daemon_stop(run->pooler);
+    }
+    struct client *direct = direct_client(run);
     for (int db = 0; db < DBS; db++) {
         client_send(direct, "SELECT %d", db_numbers[db]);
         EXPECT_REPLY(direct, "+OK\r\n");
@@ -260,6 +303,15 @@ static void kill_now_and_then(struct run *run)
     if (now_ms() >= run->next_kill_ms) {
         run->next_kill_ms = now_ms() + draw(run, 2 * KILL_EVERY_MS);
         kills[draw(run, sizeof(kills) / sizeof(kills[0]))](run);
+    }
+}
+
+/* The engine closes the connection of whose command comes next. */
+static void drop_now_and_then(struct run *run)
+{
+    if (now_ms() >= run->next_kill_ms) {
+        run->next_kill_ms = now_ms() + draw(run, 2 * KILL_EVERY_MS);
+        EXPECT_CALL(run->direct, "MOCK DROP 1", "+OK\r\n");
     }
 }
 
@@ -332,6 +384,26 @@ static void a_server_that_dies_and_returns_executed_what_it_acknowledged(void)
     EXPECT(run.crowd->lost > 0 && run.crowd->refused > 0);
 }
 
+static void an_engine_makes_no_error_of_its_own(void)
+{
+    NEEDS_DAEMON;
+    struct run run = start_on_engine(patient, 3);
+    go_on(&run, 1, 1, leave_alone);
+    finish(&run);
+    EXPECT_NUMBER(run.crowd->closed, 0);
+}
+
+static void connections_an_engine_drops_cost_only_what_was_on_them(void)
+{
+    NEEDS_DAEMON;
+    struct run run = start_on_engine(impatient, 3);
+    run.crowd->has_kills = true;
+    go_on(&run, 1, 1, drop_now_and_then);
+    EXPECT_CALL(run.direct, "MOCK DROP 0", "+OK\r\n");
+    finish(&run);
+    EXPECT(run.crowd->lost > 0);
+}
+
 static const struct test_case cases[] = {
     {"one worker: 200 clients get exactly their replies, and no error", //
      one_worker_makes_no_error_of_its_own},
@@ -343,6 +415,10 @@ static const struct test_case cases[] = {
      killed_connections_cost_three_workers_only_what_was_on_them},
     {"a server that dies and returns has executed what it acknowledged, once",
      a_server_that_dies_and_returns_executed_what_it_acknowledged},
+    {"three workers on an engine in memory: 200 clients get exactly their replies, and no error",
+     an_engine_makes_no_error_of_its_own},
+    {"three workers: connections an engine drops cost what was on them and nothing else",
+     connections_an_engine_drops_cost_only_what_was_on_them},
 };
 
 SUITE_MAIN("mixed", cases)
