@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/process.h"
 #include "tests/support/suite.h"
 
 enum {
     CAP_MAX = 64,
     GUARD = 16,
+    PLACES = 8192,
+    SLOW_PLACES = 1024,
     STREAM = 200000
 };
 
@@ -105,6 +108,37 @@ static void every_size_and_step(void)
                 pass(cap, put_len, take_len);
             }
         }
+    }
+}
+
+/* One byte always stays, so that the producer never goes on at the beginning: each piece, of all
+ * that has room then, begins one place before the last. */
+static void wrap_everywhere(uint32_t cap)
+{
+    char *bytes = case_alloc(cap), *data = case_alloc(cap), *got = case_alloc(cap);
+    atomic_store(&span, 0);
+    atomic_store(&head, 0);
+    fr_ring_init(&in, bytes, cap, &span, &head);
+    fr_ring_init(&out, bytes, cap, &span, &head);
+    put("x", 1);
+    for (uint32_t piece = 0; piece < cap; piece++) {
+        uint32_t len = cap - 1;
+        memset(data, (char)piece, len);
+        data[len / 2] = (char)~piece;
+        data[len - 1] = 'x';
+        put(data, len);
+        EXPECT_NUMBER(room(), 0);
+        EXPECT_NUMBER(there(), cap);
+        take(got, len);
+        EXPECT_NUMBER(got[0], 'x');
+        expect_bytes(__FILE__, __LINE__, "piece", got + 1, len - 1, data, len - 1);
+    }
+}
+
+static void every_place(void)
+{
+    for (uint32_t cap = 2; cap <= (is_slow() ? SLOW_PLACES : PLACES); cap *= 2) {
+        wrap_everywhere(cap);
     }
 }
 
@@ -285,6 +319,7 @@ static void two_threads(void)
 
 static const struct test_case cases[] = {
     {"what goes in comes out, at every size up to 64 and in every step", every_size_and_step},
+    {"a piece may begin at every place of a ring, and go over its end", every_place},
     {"a full ring has no room, an empty one has all", a_full_ring_has_no_room_and_an_empty_one_all},
     {"nothing is seen before it is published", nothing_is_seen_before_it_is_published},
     {"an empty ring goes on at its beginning", an_empty_ring_goes_on_at_its_beginning},
