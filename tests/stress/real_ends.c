@@ -201,7 +201,7 @@ static bool begin_daemon(const struct pair *pair)
     }
     evutil_make_socket_nonblocking(pair->sockets[1]);
     transport_open(&peer.transport, &peer.loop, pair->sockets[1], on_readable, on_writable, NULL);
-    transport_attach(&peer.transport, channel);
+    transport_attach(&peer.transport, &channel->carrier);
     return true;
 }
 
