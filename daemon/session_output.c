@@ -83,11 +83,12 @@ static void go_deaf(struct session *session)
 static void write_out(struct session *session)
 {
     enum transport_outcome outcome = TRANSPORT_OK;
-    while (outcome == TRANSPORT_OK && evbuffer_get_length(session->out) > 0) {
+    size_t left = evbuffer_get_length(session->out);
+    while (outcome == TRANSPORT_OK && left > 0) {
         size_t written = 0;
-        outcome = transport_write(&session->transport, session->out, 0,
-                                  evbuffer_get_length(session->out), &written);
+        outcome = transport_write(&session->transport, session->out, 0, left, &written);
         evbuffer_drain(session->out, written);
+        left -= written;
         stats_add(&session->pool->context.stats.client_written_bytes, written);
         session->last_output_ms = loop_now_ms();
     }
