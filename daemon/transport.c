@@ -230,8 +230,7 @@ static int gather(struct evbuffer *from, size_t skip, size_t most, struct iovec 
     if (skip > 0) {
         evbuffer_ptr_set(from, &start, skip, EVBUFFER_PTR_SET);
     }
-    int count =
-        evbuffer_peek(from, (ev_ssize_t)most, skip > 0 ? &start : NULL, pieces, PIECES_MAX);
+    int count = evbuffer_peek(from, (ev_ssize_t)most, skip > 0 ? &start : NULL, pieces, PIECES_MAX);
     count = count > PIECES_MAX ? PIECES_MAX : count;
     size_t total = 0;
     for (int i = 0; i < count; i++) {
