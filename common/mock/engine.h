@@ -170,7 +170,7 @@ struct fr_mock_session {
     STAILQ_HEAD(, queued) queue;
     size_t queue_count;
     bool queue_has_denyoom;
-    bool queue_has_long;
+    unsigned queue_flags; /* of what is queued, together */
     SLIST_HEAD(, watch) watches;
     struct dict subscriptions[SUB_KINDS];
     struct wait wait;
@@ -222,8 +222,8 @@ enum command_flag {
     UNCOUNTED = 8,  /* by what MOCK orders */
     CONTROL = 16,   /* runs also in a transaction: EXEC and its kin */
     IN_PUBSUB = 32, /* allowed to a subscribed RESP2 session */
-    LONG = 64 /* takes more than looking up its words and walking once over the values of keys it
-                 names: fr_mock_call_briefly leaves it */
+    WALKS = 64,     /* may go through a whole value, once; what pops asks for how much it wants */
+    LONG = 128      /* or through more: all keys, several values, a script */
 };
 
 struct call {

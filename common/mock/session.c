@@ -6,6 +6,8 @@
 
 /* Commands of a transaction that are as good as one. */
 #define BRIEF_QUEUE_MAX 256
+/* Bytes of an engine no value of which takes long to go through. */
+#define BRIEF_MEMORY_MAX (4 * 1024 * 1024)
 
 struct fr_mock_session *fr_mock_session_create(struct fr_mock *mock, void (*on_output)(void *arg),
                                                void *arg)
@@ -155,15 +157,21 @@ void frm_run(struct call *c, const struct command *command)
     command->run(c);
 }
 
+/* Whether what has these flags may take long: going through a value does where it may be large. */
+static bool is_long(const struct fr_mock *mock, unsigned flags)
+{
+    return (flags & LONG) || ((flags & WALKS) && mock->heap.used > BRIEF_MEMORY_MAX);
+}
+
 /* Whether the command may take long now: one that is queued is not run, EXEC runs them all. */
 static bool may_take_long(const struct call *c, const struct command *command)
 {
     const struct fr_mock_session *session = c->session;
     if (c->row->id == FR_CMD_EXEC) {
-        return session->queue_has_long || session->queue_count > BRIEF_QUEUE_MAX;
+        return is_long(c->mock, session->queue_flags) || session->queue_count > BRIEF_QUEUE_MAX;
     }
     bool is_queued = (session->flags & IN_MULTI) && !(command->flags & CONTROL);
-    return (command->flags & LONG) && !is_queued;
+    return !is_queued && is_long(c->mock, command->flags);
 }
 
 /* A command that is known, with the right number of words. */

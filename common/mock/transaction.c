@@ -30,7 +30,7 @@ void frm_queue(struct call *c, const struct command *command)
     STAILQ_INSERT_TAIL(&session->queue, queued, link);
     session->queue_count++;
     session->queue_has_denyoom |= (command->flags & DENY_OOM) != 0;
-    session->queue_has_long |= (command->flags & LONG) != 0;
+    session->queue_flags |= command->flags;
     frm_status(c->out, "QUEUED");
 }
 
@@ -54,7 +54,8 @@ void frm_transaction_end(struct fr_mock_session *session)
         frm_free(queued);
     }
     session->queue_count = 0;
-    session->queue_has_denyoom = session->queue_has_long = false;
+    session->queue_has_denyoom = false;
+    session->queue_flags = 0;
     session->flags &= ~(unsigned)(IN_MULTI | DIRTY_EXEC);
     frm_unwatch(session);
 }

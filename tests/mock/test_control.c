@@ -371,6 +371,23 @@ static void what_may_take_long_is_left_undone(void)
     EXPECT_OUTPUT(one, "-ERR wrong number of arguments for 'sort' command\r\n");
 }
 
+static void where_there_is_much_going_through_it_takes_long(void)
+{
+    begin(NULL);
+    EXPECT(call_briefly(one, "SADD s a") && call_briefly(one, "SMEMBERS s"));
+    EXPECT_OUTPUT(one, ":1\r\n*1\r\n$1\r\na\r\n");
+    EXPECT(call_briefly(one, "MULTI") && call_briefly(one, "SMEMBERS s"));
+    EXPECT(call_briefly(one, "SETRANGE big 5000000 x") &&
+           call_briefly(other, "SETRANGE big 5000000 x"));
+    EXPECT_OUTPUT(one, "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+    EXPECT(!call_briefly(other, "SMEMBERS s") && !call_briefly(one, "EXEC"));
+    EXPECT(call_briefly(other, "GET s") && call_briefly(one, "DISCARD"));
+    EXPECT_OUTPUT(one, "+OK\r\n");
+    EXPECT_ANSWER(one, "DEL big", ":1\r\n");
+    EXPECT(call_briefly(one, "SMEMBERS s"));
+    EXPECT_OUTPUT(one, "*1\r\n$1\r\na\r\n");
+}
+
 static void a_transaction_takes_as_long_as_what_is_queued(void)
 {
     begin(NULL);
@@ -386,6 +403,8 @@ static void a_transaction_takes_as_long_as_what_is_queued(void)
 
 static const struct test_case cases[] = {
     {"what may take long is left undone, if that is asked for", what_may_take_long_is_left_undone},
+    {"where there is much, going through it takes long",
+     where_there_is_much_going_through_it_takes_long},
     {"a transaction takes as long as what is queued",
      a_transaction_takes_as_long_as_what_is_queued},
     {"who waits for a stream is told of what was trimmed at once",
