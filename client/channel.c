@@ -29,9 +29,8 @@
 
 enum {
     WAIT_FUTEX_MS = 20,
-    SPIN_LOOKS = 8,        /* between looks at the clock */
     SPIN_MOST_NS = 200000, /* whatever the page says */
-    YIELDS_MOST = 4,
+    YIELDS_MOST = 16,
     PENALTY_MOST = 1024,
     KEEP_LEN = 8192 /* of the ring of requests, for the next ones */
 };
@@ -201,15 +200,6 @@ static int64_t now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* How long to look before sleeping; 0: not at all. */
 static uint32_t spin_ns(struct fr_channel *channel)
 {
@@ -224,7 +214,8 @@ static uint32_t spin_ns(struct fr_channel *channel)
     return ns < SPIN_MOST_NS ? ns : SPIN_MOST_NS;
 }
 
-/* Look for what is waited for until it comes, or the time is over. */
+/* Look for what is waited for until it comes, or the time is over. In between whoever else wants
+ * this core runs, for it may be the one waited for. */
 static bool spin(struct fr_channel *channel, uint32_t waits)
 {
     uint32_t ns = spin_ns(channel);
@@ -232,19 +223,17 @@ static bool spin(struct fr_channel *channel, uint32_t waits)
         return fr_channel_has_come(&channel->end, waits);
     }
     int64_t end_ns = now_ns() + ns;
-    do {
-        for (int i = 0; i < SPIN_LOOKS; i++) {
-            if (fr_channel_has_come(&channel->end, waits)) {
-                channel->penalty /= 2;
-                return true;
-            }
-            relax();
+    while (!fr_channel_has_come(&channel->end, waits)) {
+        if (now_ns() >= end_ns) {
+            channel->penalty =
+                channel->penalty < PENALTY_MOST ? channel->penalty * 2 + 1 : PENALTY_MOST;
+            channel->left_out = channel->penalty;
+            return false;
         }
         sched_yield();
-    } while (now_ns() < end_ns);
-    channel->penalty = channel->penalty < PENALTY_MOST ? channel->penalty * 2 + 1 : PENALTY_MOST;
-    channel->left_out = channel->penalty;
-    return false;
+    }
+    channel->penalty /= 2;
+    return true;
 }
 
 /* Where many clients take turns on a core, the reply may be there at the next turn, and being woken

@@ -22,6 +22,9 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
+/* How long the next to ask is waited for, before what others have asked goes on. */
+#define GATHER_NS 3000
+
 /* ------------------------------------------------------------------------------------------ memory
  */
 
@@ -104,6 +107,7 @@ static void trim(struct channel *channel)
 static void park(struct channel *channel)
 {
     leave_polled(channel);
+    waiting_forget(channel);
     trim(channel);
     fr_channel_ask(&channel->end, FR_ASKS_INPUT, true);
     if (has_work(channel)) { /* it came before the client could know */
@@ -122,9 +126,8 @@ static void serve(struct channel *channel)
     }
 }
 
-static bool look(struct loop_poller *poller)
+static bool look_at_each(struct channels *channels)
 {
-    struct channels *channels = container_of(poller, struct channels, poller);
     bool had_work = false;
     struct channel *channel = TAILQ_FIRST(&channels->polled);
     uint64_t now_ms = channel == NULL ? 0 : loop_now_ms();
@@ -140,6 +143,38 @@ static bool look(struct loop_poller *poller)
         }
     }
     return had_work;
+}
+
+/* Some have asked. Others are about to, as those whose replies went out together: what they ask
+ * shall go to the server together again, and not one by one as each of them comes to run. */
+static void gather(struct channels *channels)
+{
+    int64_t end_ns = loop_now_ns() + GATHER_NS;
+    while (waiting_expects_more(&channels->waiting) && loop_give_way(channels->loop)) {
+        unsigned before = channels->waiting.asking;
+        look_at_each(channels);
+        int64_t now_ns = loop_now_ns();
+        if (channels->waiting.asking > before) {
+            end_ns = now_ns + GATHER_NS;
+        } else if (now_ns > end_ns) {
+            return;
+        }
+    }
+}
+
+static bool look(struct loop_poller *poller)
+{
+    struct channels *channels = container_of(poller, struct channels, poller);
+    bool had_work = look_at_each(channels);
+    if (had_work) {
+        gather(channels);
+    }
+    return had_work;
+}
+
+static bool expects(struct loop_poller *poller)
+{
+    return waiting_is_busy(&container_of(poller, struct channels, poller)->waiting);
 }
 
 static bool prepare(struct loop_poller *poller)
@@ -184,7 +219,7 @@ static const struct carrier_ops carrier_ops;
 
 void channels_init(struct channels *channels, struct loop *loop)
 {
-    *channels = (struct channels){.poller = {look, prepare, resume}, .loop = loop, .page_fd = -1};
+    *channels = (struct channels){.poller = {look, expects, prepare, resume}, .loop = loop, .page_fd = -1};
     TAILQ_INIT(&channels->polled);
     channels->page =
         map_sealed("flaskredis page", FR_PAGE_LEN, F_SEAL_FUTURE_WRITE, &channels->page_fd);
@@ -278,6 +313,7 @@ void channel_destroy(struct channel *channel)
         return;
     }
     leave_polled(channel);
+    waiting_forget(channel);
     event_del(&channel->kick);
     channel->channels->count--;
     if (channel->is_open) {

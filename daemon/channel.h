@@ -44,10 +44,10 @@ TAILQ_HEAD(channel_list, channel);
 
 /* What a worker knows of how its clients best wait; channel_waiting.c. */
 struct waiting {
-    int cores;          /* this process may run on */
     uint64_t window_ms; /* when the present window began; 0: none has */
     unsigned speakers;  /* channels with requests in it */
     unsigned busy;      /* in the last one */
+    unsigned asking;    /* polled channels whose requests have not been answered */
     int64_t service_ns; /* from a request to its reply, as a moving average */
     uint64_t window;    /* number of the present one */
 };
@@ -91,7 +91,7 @@ struct channel {
     void *arg;
     uint64_t active_ms;
     uint64_t window;  /* the last one in which it had requests */
-    int64_t asked_ns; /* when its oldest unanswered request came, if that is looked at; 0: no */
+    uint64_t asked_us; /* when its oldest unanswered request came; 0: there is none, or it is old */
     uint32_t left;    /* has_ended: bytes of requests to be taken yet */
     bool is_open;
     bool is_polled;
@@ -122,5 +122,12 @@ void waiting_init(struct waiting *waiting);
  * written into the page. */
 void waiting_note_requests(struct channel *channel, uint64_t now_ms);
 void waiting_note_replies(struct channel *channel);
+
+/* What a channel asks takes long, or it ends. */
+void waiting_forget(struct channel *channel);
+
+/* Whether several channels are busy, and whether some of them have not asked yet. */
+bool waiting_is_busy(const struct waiting *waiting);
+bool waiting_expects_more(const struct waiting *waiting);
 
 #endif

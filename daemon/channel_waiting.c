@@ -1,25 +1,29 @@
 /* How clients best wait for their replies, found from how busy the worker is, and published in its
  * page. What counts is how many channels had requests in the last WINDOW_MS:
  *
- *   fewer than there are cores, and replies within SERVICE_MOST_NS: a client looks for its reply
- *     for about as long as one takes. Being woken from an idle core costs more than all the rest.
+ *   fewer than MANY, and replies within SERVICE_MOST_NS: a client looks for its reply for about as
+ *     long as one takes, and lets others run in between. Being woken costs more than that, and from
+ *     an idle core more than all the rest; while somebody looks, the core is not idle.
  *
- *   MANY and more: it lets others run once, and looks again. With so many, its turn comes when the
- *     reply is there.
+ *   MANY and more: it lets others run for some times. With so many, its turn comes when the reply
+ *     is there.
  *
- *   anything else: it sleeps at once. Looking would keep those from running whom it waits for.
+ *   anything else: it sleeps at once.
  *
- * Windows are as long as some ticks of the coarse clock, so that nothing is spent on time. How long
- * replies take is measured only while it decides something. */
+ * Who lets others run is not in the way of those it waits for, as long as each of them has a core
+ * to itself or one it shares with others that do the same. One that computes makes looking in vain,
+ * and then it is left out (client/channel.c).
+ *
+ * Windows are as long as some ticks of the coarse clock, and replies are timed by the turn's, so
+ * that little is spent on time. */
 #include "daemon/channel.h"
 
-#include <sched.h>
 #include <stdatomic.h>
-#include <time.h>
 
 enum {
     WINDOW_MS = 8,
     MANY = 32,
+    YIELDS = 8, /* of each of many */
     SERVICE_FIRST_NS = 20000,
     SERVICE_MOST_NS = 150000,
     SPIN_LEAST_NS = 40000,
@@ -27,25 +31,9 @@ enum {
     AVERAGE_SHIFT = 5 /* a sample counts for 1/32 */
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 void waiting_init(struct waiting *waiting)
 {
-    cpu_set_t cores;
-    *waiting = (struct waiting){.cores = 1, .service_ns = SERVICE_FIRST_NS, .window = 1};
-    if (sched_getaffinity(0, sizeof cores, &cores) == 0) {
-        waiting->cores = CPU_COUNT(&cores);
-    }
-}
-
-static bool is_quiet(const struct waiting *waiting)
-{
-    return waiting->busy < (unsigned)waiting->cores;
+    *waiting = (struct waiting){.service_ns = SERVICE_FIRST_NS, .window = 1};
 }
 
 static void store(_Atomic uint32_t *to, uint32_t value)
@@ -58,13 +46,13 @@ static void store(_Atomic uint32_t *to, uint32_t value)
 static void publish(const struct waiting *waiting, struct fr_page *page)
 {
     int64_t spin_ns = 0;
-    if (is_quiet(waiting) && waiting->service_ns <= SERVICE_MOST_NS) {
+    if (waiting->busy < MANY && waiting->service_ns <= SERVICE_MOST_NS) {
         spin_ns = waiting->service_ns * 3;
         spin_ns = spin_ns < SPIN_LEAST_NS ? SPIN_LEAST_NS : spin_ns;
         spin_ns = spin_ns > SPIN_MOST_NS ? SPIN_MOST_NS : spin_ns;
     }
     store(&page->spin_ns, (uint32_t)spin_ns);
-    store(&page->yields, waiting->busy >= MANY);
+    store(&page->yields, waiting->busy >= MANY ? YIELDS : 0);
 }
 
 /* A window without requests says nothing of the next. */
@@ -90,18 +78,37 @@ void waiting_note_requests(struct channel *channel, uint64_t now_ms)
         channel->window = waiting->window;
         waiting->speakers++;
     }
-    if (is_quiet(waiting) && channel->asked_ns == 0) {
-        channel->asked_ns = now_ns();
+    if (channel->asked_us == 0) {
+        channel->asked_us = loop_turn_us(channels->loop);
+        waiting->asking++;
+    }
+}
+
+void waiting_forget(struct channel *channel)
+{
+    if (channel->asked_us != 0) {
+        channel->asked_us = 0;
+        channel->channels->waiting.asking--;
     }
 }
 
 void waiting_note_replies(struct channel *channel)
 {
     struct waiting *waiting = &channel->channels->waiting;
-    if (channel->asked_ns != 0) {
-        int64_t took_ns = now_ns() - channel->asked_ns;
+    if (channel->asked_us != 0) {
+        int64_t took_ns = (int64_t)(loop_turn_us(channel->channels->loop) - channel->asked_us) * 1000;
         took_ns = took_ns > 10 * SERVICE_MOST_NS ? 10 * SERVICE_MOST_NS : took_ns;
-        channel->asked_ns = 0;
         waiting->service_ns += (took_ns - waiting->service_ns) / (1 << AVERAGE_SHIFT);
+        waiting_forget(channel);
     }
+}
+
+bool waiting_is_busy(const struct waiting *waiting)
+{
+    return waiting->busy > 1;
+}
+
+bool waiting_expects_more(const struct waiting *waiting)
+{
+    return waiting->busy > 1 && waiting->asking < waiting->busy;
 }

@@ -132,13 +132,42 @@ static void run_events(struct loop *loop, bool may_wait)
     }
 }
 
+/* -------------------------------------------------------------------------------------- giving way
+ *
+ * Who shares this core with us are mostly clients, which want to put requests, and servers, which
+ * want to answer: what we have to do next. They sleep or give way themselves after some
+ * microseconds. One that computes keeps the core for as long as the kernel lets it. So when it took
+ * long to come back, the next times are left out, twice as many each time. */
+
+#define GIVE_WAY_NS 1000000
+#define GIVE_WAY_PENALTY_MOST 4096
+
+bool loop_give_way(struct loop *loop)
+{
+    struct giving_way *giving_way = &loop->giving_way;
+    if (giving_way->left_out > 0) {
+        giving_way->left_out--;
+        return false;
+    }
+    int64_t before_ns = loop_now_ns();
+    sched_yield();
+    if (loop_now_ns() - before_ns < GIVE_WAY_NS) {
+        giving_way->penalty -= giving_way->penalty > 0;
+        return true;
+    }
+    giving_way->penalty = giving_way->penalty < GIVE_WAY_PENALTY_MOST ? giving_way->penalty * 2 + 1
+                                                                      : GIVE_WAY_PENALTY_MOST;
+    giving_way->left_out = giving_way->penalty;
+    return true;
+}
+
 /* ---------------------------------------------------------------------------------------- spinning
  *
  * A client that waits for each reply before it goes on is woken twice for a command, by us and for
  * us by the server. With a core to spare, the loop looks for the next event without sleeping for as
- * long as such a command takes. It does so only while a single client speaks, and a look that was
- * in vain costs turns in which none is taken, twice as many each time: so a slow client, or a
- * machine whose cores are busy, soon ends it. */
+ * long as such a command takes. It does so while a single client speaks, or the poller expects
+ * something, and a look that was in vain costs turns in which none is taken, twice as many each
+ * time: so slow clients, or a machine whose cores are busy, soon end it. */
 
 #define SPIN_NS 40000
 #define SPIN_STREAK 8
@@ -151,16 +180,22 @@ void loop_note_speaker(struct loop *loop, const void *speaker)
     spinning->speaker = speaker;
 }
 
-static int64_t now_ns(void)
+int64_t loop_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static bool should_spin(struct spinning *spinning)
+static bool expects(const struct loop *loop)
 {
-    if (!spinning->is_possible || spinning->streak < SPIN_STREAK) {
+    return loop->poller != NULL && loop->poller->expects(loop->poller);
+}
+
+static bool should_spin(struct loop *loop)
+{
+    struct spinning *spinning = &loop->spinning;
+    if (!spinning->is_possible || (spinning->streak < SPIN_STREAK && !expects(loop))) {
         return false;
     }
     if (spinning->left_out > 0) {
@@ -170,25 +205,37 @@ static bool should_spin(struct spinning *spinning)
     return true;
 }
 
+static bool finds_work(struct loop *loop)
+{
+    loop->turn_us = 0;
+    run_events(loop, false);
+    return look(loop) || has_tasks(loop) || loop->is_stopped;
+}
+
 /* Look for events until some have left work, or the time is over. */
 static void spin(struct loop *loop)
 {
     struct spinning *spinning = &loop->spinning;
-    int64_t end = now_ns() + SPIN_NS;
-    while (!has_tasks(loop) && !loop->is_stopped) {
-        loop->turn_us = 0;
-        run_events(loop, false);
-        if (!look(loop) && !has_tasks(loop)) {
-            sched_yield(); /* to the server, if it has no other core */
-        }
-        if (now_ns() > end) {
-            spinning->penalty = spinning->penalty < SPIN_PENALTY_MOST ? spinning->penalty * 2 + 1
-                                                                      : SPIN_PENALTY_MOST;
-            spinning->left_out = spinning->penalty;
+    int64_t end_ns = loop_now_ns() + SPIN_NS;
+    do {
+        if (finds_work(loop)) {
+            spinning->penalty /= 2;
             return;
         }
+    } while (loop_now_ns() < end_ns && loop_give_way(loop));
+    spinning->penalty =
+        spinning->penalty < SPIN_PENALTY_MOST ? spinning->penalty * 2 + 1 : SPIN_PENALTY_MOST;
+    spinning->left_out = spinning->penalty;
+}
+
+/* Only while rings are busy. Who waits on sockets is woken by interrupts as well, and wants to run
+ * elsewhere. */
+void loop_note_write(struct loop *loop, int64_t began_ns)
+{
+    if (expects(loop)) {
+        int64_t now_ns = loop_now_ns();
+        placement_note_write(&loop->placement, now_ns - began_ns, now_ns);
     }
-    spinning->penalty /= 2;
 }
 
 void loop_run(struct loop *loop)
@@ -199,7 +246,7 @@ void loop_run(struct loop *loop)
         run_events(loop, !had_work && !has_tasks(loop));
         had_work = look(loop);
         loop_run_tasks(loop);
-        if (should_spin(&loop->spinning)) {
+        if (should_spin(loop)) {
             spin(loop);
         }
     }
@@ -208,7 +255,7 @@ void loop_run(struct loop *loop)
 
 void loop_read_clock(struct loop *loop)
 {
-    loop->turn_us = (uint64_t)now_ns() / 1000;
+    loop->turn_us = (uint64_t)loop_now_ns() / 1000;
 }
 
 void loop_stop(struct loop *loop)

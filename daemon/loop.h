@@ -20,6 +20,8 @@
 
 #include <event2/event_struct.h>
 
+#include "daemon/placement.h"
+
 struct event_base;
 struct evdns_base;
 struct mailbox;
@@ -53,8 +55,8 @@ TAILQ_HEAD(loop_tasks, loop_task);
 /* Room for what one read brings, shared by all connections of the loop. */
 #define LOOP_SCRATCH_CAP (64 * 1024)
 
-/* Looking for the next event a little longer before going to sleep, when only one client is active:
- * being woken costs it more than everything else on a command's way. See loop.c. */
+/* Looking for the next event a little longer before going to sleep, when it is expected soon: being
+ * woken costs more than everything else on a command's way. See loop.c. */
 struct spinning {
     bool is_possible;    /* there is a core beside this one */
     const void *speaker; /* who sent something last */
@@ -63,10 +65,18 @@ struct spinning {
     unsigned left_out;   /* of them, still to come */
 };
 
+/* Letting others run on this core. See loop.c. */
+struct giving_way {
+    unsigned penalty;  /* times to leave out after the next one that took long */
+    unsigned left_out; /* of them, still to come */
+};
+
 /* Who may have work that the kernel does not tell of: it must be looked for. */
 struct loop_poller {
     /* Look, and do it. Returns whether there was some. */
     bool (*look)(struct loop_poller *poller);
+    /* Whether there will be some soon, so that looking again is better than sleeping. */
+    bool (*expects)(struct loop_poller *poller);
     /* The loop is about to sleep: have it woken from now on. False: it must not, there is work. */
     bool (*prepare)(struct loop_poller *poller);
     /* It is awake. */
@@ -83,6 +93,8 @@ struct loop {
     struct mailbox *mailbox;    /* of the thread; NULL: it has none */
     struct loop_poller *poller; /* NULL: none */
     struct spinning spinning;
+    struct giving_way giving_way;
+    struct placement placement;
     uint64_t turn_us; /* the clock, as this turn has read it; 0: it has not */
     char *scratch;    /* LOOP_SCRATCH_CAP bytes, for the current callback alone */
 };
@@ -104,6 +116,13 @@ void loop_stop(struct loop *loop);
 
 /* A client has sent something. */
 void loop_note_speaker(struct loop *loop, const void *speaker);
+
+/* Let others run on this core who are waiting for it; at once, if nobody is. False: not now, since
+ * one of them does not give it back soon. */
+bool loop_give_way(struct loop *loop);
+
+/* A write to a server began then. */
+void loop_note_write(struct loop *loop, int64_t began_ns);
 
 void loop_task_init(struct loop_task *task, enum loop_phase phase,
                     void (*run)(struct loop_task *task));
@@ -128,7 +147,10 @@ static inline uint64_t loop_turn_us(struct loop *loop)
     return loop->turn_us;
 }
 
-/* Milliseconds of a clock that only goes forward. Cheap; as exact as the kernel's tick. */
+/* Nanoseconds of a clock that only goes forward. */
+int64_t loop_now_ns(void);
+
+/* Milliseconds of it. Cheap; as exact as the kernel's tick. */
 uint64_t loop_now_ms(void);
 
 #endif
