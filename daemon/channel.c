@@ -172,11 +172,6 @@ static bool look(struct loop_poller *poller)
     return had_work;
 }
 
-static bool expects(struct loop_poller *poller)
-{
-    return waiting_is_busy(&container_of(poller, struct channels, poller)->waiting);
-}
-
 static bool prepare(struct loop_poller *poller)
 {
     struct channels *channels = container_of(poller, struct channels, poller);
@@ -219,7 +214,8 @@ static const struct carrier_ops carrier_ops;
 
 void channels_init(struct channels *channels, struct loop *loop)
 {
-    *channels = (struct channels){.poller = {look, expects, prepare, resume}, .loop = loop, .page_fd = -1};
+    *channels =
+        (struct channels){.poller = {look, prepare, resume, false}, .loop = loop, .page_fd = -1};
     TAILQ_INIT(&channels->polled);
     channels->page =
         map_sealed("flaskredis page", FR_PAGE_LEN, F_SEAL_FUTURE_WRITE, &channels->page_fd);

@@ -90,9 +90,9 @@ struct channel {
     event_callback_fn on_writable;
     void *arg;
     uint64_t active_ms;
-    uint64_t window;  /* the last one in which it had requests */
+    uint64_t window;   /* the last one in which it had requests */
     uint64_t asked_us; /* when its oldest unanswered request came; 0: there is none, or it is old */
-    uint32_t left;    /* has_ended: bytes of requests to be taken yet */
+    uint32_t left;     /* has_ended: bytes of requests to be taken yet */
     bool is_open;
     bool is_polled;
     bool is_large;  /* replies lie, or lay, beyond the ring's first page */
@@ -126,8 +126,7 @@ void waiting_note_replies(struct channel *channel);
 /* What a channel asks takes long, or it ends. */
 void waiting_forget(struct channel *channel);
 
-/* Whether several channels are busy, and whether some of them have not asked yet. */
-bool waiting_is_busy(const struct waiting *waiting);
+/* Whether some of the busy channels have not asked yet, and will soon. */
 bool waiting_expects_more(const struct waiting *waiting);
 
 #endif

@@ -65,6 +65,9 @@ static void begin_window(struct channels *channels, uint64_t now_ms)
     waiting->window++;
     waiting->window_ms = now_ms;
     publish(waiting, channels->page);
+    /* of many, all that share the core would run before it comes back; who sleeps is woken first */
+    channels->poller.expects = waiting->busy > 1 && waiting->busy < MANY;
+    channels->loop->placement.is_wanted = waiting->busy > 1;
 }
 
 void waiting_note_requests(struct channel *channel, uint64_t now_ms)
@@ -96,16 +99,12 @@ void waiting_note_replies(struct channel *channel)
 {
     struct waiting *waiting = &channel->channels->waiting;
     if (channel->asked_us != 0) {
-        int64_t took_ns = (int64_t)(loop_turn_us(channel->channels->loop) - channel->asked_us) * 1000;
+        int64_t took_ns =
+            (int64_t)(loop_turn_us(channel->channels->loop) - channel->asked_us) * 1000;
         took_ns = took_ns > 10 * SERVICE_MOST_NS ? 10 * SERVICE_MOST_NS : took_ns;
         waiting->service_ns += (took_ns - waiting->service_ns) / (1 << AVERAGE_SHIFT);
         waiting_forget(channel);
     }
-}
-
-bool waiting_is_busy(const struct waiting *waiting)
-{
-    return waiting->busy > 1;
 }
 
 bool waiting_expects_more(const struct waiting *waiting)

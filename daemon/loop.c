@@ -187,15 +187,11 @@ int64_t loop_now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static bool expects(const struct loop *loop)
-{
-    return loop->poller != NULL && loop->poller->expects(loop->poller);
-}
-
 static bool should_spin(struct loop *loop)
 {
     struct spinning *spinning = &loop->spinning;
-    if (!spinning->is_possible || (spinning->streak < SPIN_STREAK && !expects(loop))) {
+    bool expects = loop->poller != NULL && loop->poller->expects;
+    if (!spinning->is_possible || (spinning->streak < SPIN_STREAK && !expects)) {
         return false;
     }
     if (spinning->left_out > 0) {
@@ -228,11 +224,9 @@ static void spin(struct loop *loop)
     spinning->left_out = spinning->penalty;
 }
 
-/* Only while rings are busy. Who waits on sockets is woken by interrupts as well, and wants to run
- * elsewhere. */
 void loop_note_write(struct loop *loop, int64_t began_ns)
 {
-    if (expects(loop)) {
+    if (loop->placement.is_wanted) {
         int64_t now_ns = loop_now_ns();
         placement_note_write(&loop->placement, now_ns - began_ns, now_ns);
     }

@@ -75,12 +75,11 @@ struct giving_way {
 struct loop_poller {
     /* Look, and do it. Returns whether there was some. */
     bool (*look)(struct loop_poller *poller);
-    /* Whether there will be some soon, so that looking again is better than sleeping. */
-    bool (*expects)(struct loop_poller *poller);
     /* The loop is about to sleep: have it woken from now on. False: it must not, there is work. */
     bool (*prepare)(struct loop_poller *poller);
     /* It is awake. */
     void (*resume)(struct loop_poller *poller);
+    bool expects; /* there will be some soon: looking again is better than sleeping */
 };
 
 struct loop {

@@ -1,5 +1,5 @@
-/* Beside whom a worker runs: on the core of the server it speaks with, while many clients share
- * memory with it.
+/* Beside whom a worker runs: on the core of the server it speaks with, while several clients
+ * share memory with it. Those on sockets wake it, and are woken, by interrupts as well.
  *
  * Waking a server that sleeps takes 1 to 3 µs on the worker's own core. On another one it takes an
  * interrupt, which costs a worker on a virtual machine 10 to 20 µs and lets the server wait for 30:
@@ -21,6 +21,7 @@ struct placement {
     unsigned writes;  /* since the last move */
     int64_t next_ns;  /* no move before */
     int64_t pause_ns; /* 0: the shortest */
+    bool is_wanted;   /* several clients share memory with it */
     bool is_fixed;    /* there is no other core, or the system does not allow it */
 };
 

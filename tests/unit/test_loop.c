@@ -234,6 +234,60 @@ static void the_clock_does_not_go_back(void)
     }
 }
 
+static int looks, sleeps;
+
+/* Work is there at the third look, and then there is none to come. */
+static bool find_at_the_third(struct loop_poller *poller)
+{
+    if (++looks < 3) {
+        return false;
+    }
+    poller->expects = false;
+    loop_stop(&loop);
+    return true;
+}
+
+static bool note_sleep(struct loop_poller *poller)
+{
+    (void)poller;
+    sleeps++;
+    return false;
+}
+
+static void be_awake(struct loop_poller *poller)
+{
+    (void)poller;
+}
+
+static void what_is_expected_is_looked_for_again(void)
+{
+    struct loop_poller poller = {find_at_the_third, note_sleep, be_awake, true};
+    begin("");
+    loop.poller = &poller;
+    looks = sleeps = 0;
+    loop_run(&loop);
+    EXPECT_NUMBER(looks, 3);
+    EXPECT_NUMBER(sleeps, 1); /* before the first look */
+    loop.poller = NULL;
+}
+
+static void who_gets_the_core_back_soon_goes_on_giving_way(void)
+{
+    begin("");
+    loop.giving_way.penalty = 2;
+    EXPECT(loop_give_way(&loop));
+    EXPECT(loop.giving_way.left_out > 0 || loop.giving_way.penalty == 1);
+}
+
+static void who_does_not_keeps_it_for_some_times(void)
+{
+    begin("");
+    loop.giving_way.left_out = 2;
+    EXPECT(!loop_give_way(&loop));
+    EXPECT(!loop_give_way(&loop));
+    EXPECT(loop_give_way(&loop));
+}
+
 static const struct test_case cases[] = {
     {"phases run in their order and tasks in that of deferring",
      phases_run_in_their_order_and_tasks_in_that_of_deferring},
@@ -255,6 +309,10 @@ static const struct test_case cases[] = {
     {"the loop stops after the turn and can run again",
      the_loop_stops_after_the_turn_and_can_run_again},
     {"the clock does not go back", the_clock_does_not_go_back},
+    {"what is expected is looked for again", what_is_expected_is_looked_for_again},
+    {"who gets the core back soon goes on giving way",
+     who_gets_the_core_back_soon_goes_on_giving_way},
+    {"who does not keeps it for some times", who_does_not_keeps_it_for_some_times},
 };
 
 SUITE_MAIN("loop", cases)
