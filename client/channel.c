@@ -223,17 +223,19 @@ static bool spin(struct fr_channel *channel, uint32_t waits)
         return fr_channel_has_come(&channel->end, waits);
     }
     int64_t end_ns = now_ns() + ns;
-    while (!fr_channel_has_come(&channel->end, waits)) {
-        if (now_ns() >= end_ns) {
-            channel->penalty =
-                channel->penalty < PENALTY_MOST ? channel->penalty * 2 + 1 : PENALTY_MOST;
-            channel->left_out = channel->penalty;
-            return false;
-        }
+    bool has_come, is_late = false;
+    while (!(has_come = fr_channel_has_come(&channel->end, waits)) && !is_late) {
         sched_yield();
+        is_late = now_ns() >= end_ns;
     }
-    channel->penalty /= 2;
-    return true;
+    if (is_late) {
+        channel->penalty =
+            channel->penalty < PENALTY_MOST ? channel->penalty * 2 + 1 : PENALTY_MOST;
+        channel->left_out = channel->penalty;
+    } else {
+        channel->penalty /= 2;
+    }
+    return has_come;
 }
 
 /* Where many clients take turns on a core, the reply may be there at the next turn, and being woken
