@@ -84,23 +84,22 @@ static bool receive(struct fr_wire *wire, struct answer *answer)
     return true;
 }
 
-/* Wait for more of the answer; signals and answers in pieces do not make it longer. False: it is
- * too late. */
-static bool wait_until(struct fr_wire *wire, int64_t deadline_ms)
+/* Wait for more of the answer; signals and answers in pieces do not make it longer. As poll(). */
+static int wait_until(struct fr_wire *wire, int64_t deadline_ms)
 {
     int ready;
     do {
         int64_t left_ms = deadline_ms - fr_now_ms();
         if (left_ms < 0) {
-            return false;
+            return 0;
         }
         ready = fr_wire_wait(wire, false, left_ms > INT_MAX ? -1 : (int)left_ms);
     } while (ready < 0 && errno == EINTR);
-    return ready > 0;
+    return ready;
 }
 
-/* Receive one whole reply and no more. */
-static bool receive_answer(struct fr_wire *wire, int timeout_ms, struct answer *answer)
+/* Receive one whole reply and no more: ATTACHED, LOST, LATE. */
+static enum fr_attached receive_answer(struct fr_wire *wire, int timeout_ms, struct answer *answer)
 {
     int64_t deadline_ms = timeout_ms < 0 ? INT64_MAX : fr_now_ms() + timeout_ms;
     struct fr_reply framer = {0};
@@ -108,13 +107,17 @@ static bool receive_answer(struct fr_wire *wire, int timeout_ms, struct answer *
     size_t seen = 0;
     while (found == FR_FRAME_MORE && answer->len < sizeof(answer->text)) {
         size_t taken = 0;
-        if (!wait_until(wire, deadline_ms) || !receive(wire, answer)) {
-            return false;
+        int ready = wait_until(wire, deadline_ms);
+        if (ready == 0) {
+            return FR_ATTACH_LATE;
+        }
+        if (ready < 0 || !receive(wire, answer)) {
+            return FR_ATTACH_LOST;
         }
         found = fr_reply_scan(&framer, answer->text + seen, answer->len - seen, &taken);
         seen += taken;
     }
-    return found == FR_FRAME_DONE && seen == answer->len;
+    return found == FR_FRAME_DONE && seen == answer->len ? FR_ATTACHED : FR_ATTACH_LOST;
 }
 
 /* Read the three numbers; false: it is not the reply of a daemon that agrees. */
@@ -157,9 +160,11 @@ enum fr_attached fr_attach(struct fr_wire *wire, int timeout_ms)
 {
     struct answer answer = {.len = 0};
     int64_t numbers[3] = {0};
-    if (!ask(wire) || !receive_answer(wire, timeout_ms, &answer)) {
+    enum fr_attached answered =
+        ask(wire) ? receive_answer(wire, timeout_ms, &answer) : FR_ATTACH_LOST;
+    if (answered != FR_ATTACHED) {
         close_descriptors(&answer);
-        return FR_ATTACH_LOST;
+        return answered;
     }
     bool is_agreed = read_answer(&answer, numbers);
     if (!is_agreed && answer.fd_count == 0) {

@@ -11,7 +11,9 @@ enum fr_attached {
     FR_ATTACH_REFUSED, /* all goes on over the socket */
     FR_ATTACH_UNKNOWN, /* the same: the other side does not know what is asked of it, and never will
                         */
-    FR_ATTACH_LOST     /* the connection is of no use any more; nothing was executed */
+    FR_ATTACH_LOST,    /* the connection is of no use any more; nothing was executed */
+    FR_ATTACH_LATE,    /* the same: no answer came in time */
+    FR_ATTACH_OUTCOMES
 };
 
 /* Ask for shared memory and go over to it. Nothing may be under way on the wire. timeout_ms: the

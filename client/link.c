@@ -439,6 +439,11 @@ static FlaskRedisStatus go_over(struct fr_link *link)
     link->sharing = NULL;
     enum fr_attached attached = fr_attach(&link->wire, link->timeout_ms);
     fr_sharing_note(sharing, attached);
+    if (attached == FR_ATTACH_LATE) { /* as long as a command may take: no second attempt */
+        return flask_redis_fail(FLASK_REDIS_TIMEOUT, false,
+                                "no answer within %d ms when asked for shared memory",
+                                link->timeout_ms);
+    }
     return attached != FR_ATTACH_LOST
                ? FLASK_REDIS_OK
                : flask_redis_fail(FLASK_REDIS_CONNECTION, false,

@@ -13,7 +13,7 @@ enum {
     LOSSES_MOST = 3 /* a daemon that restarts is one */
 };
 
-static atomic_ullong outcomes[FR_ATTACH_LOST + 1];
+static atomic_ullong outcomes[FR_ATTACH_OUTCOMES];
 
 /* "auto", "auto:COUNT", "socket" or "shared". */
 static bool read_variable(const char *text, unsigned *after)
@@ -64,7 +64,7 @@ void fr_sharing_note(struct fr_sharing *sharing, enum fr_attached attached)
 {
     atomic_fetch_add_explicit(&outcomes[attached], 1, memory_order_relaxed);
     unsigned losses = 0;
-    if (attached == FR_ATTACH_LOST) {
+    if (attached == FR_ATTACH_LOST || attached == FR_ATTACH_LATE) {
         losses = atomic_fetch_add_explicit(&sharing->losses, 1, memory_order_relaxed) + 1;
     } else {
         atomic_store_explicit(&sharing->losses, 0, memory_order_relaxed);
@@ -84,6 +84,6 @@ void flask_redis_transport_counts(FlaskRedisTransportCounts *counts)
     *counts = (FlaskRedisTransportCounts){
         .shared = count_of(FR_ATTACHED),
         .refused = count_of(FR_ATTACH_REFUSED) + count_of(FR_ATTACH_UNKNOWN),
-        .lost = count_of(FR_ATTACH_LOST),
+        .lost = count_of(FR_ATTACH_LOST) + count_of(FR_ATTACH_LATE),
     };
 }

@@ -316,6 +316,24 @@ static void a_late_answer_is_a_timeout(void)
     ask(fixture->redis, 1);
 }
 
+/* It was not sent, and is not tried again for as long once more. */
+static void a_daemon_that_does_not_answer_is_waited_for_once(void)
+{
+    FlaskRedisOptions options = {.socket_timeout = 0.05};
+    set_variable("auto:2");
+    struct fixture *fixture = fixture_open_with(&options);
+    uint64_t lost = counts().lost;
+    ask(fixture->redis, 1);
+    process_freeze(&fixture->pooler->process);
+    STATUS(flask_redis_incr(fixture->redis, "n", NULL), FLASK_REDIS_TIMEOUT);
+    process_thaw(&fixture->pooler->process);
+    EXPECT(!flask_redis_last_error()->maybe_executed);
+    EXPECT_HAS(last_text(), "shared memory");
+    EXPECT_NUMBER(counts().lost, lost + 1);
+    EXPECT_NUMBER(server_calls(fixture->server, "incr"), 0);
+    ask(fixture->redis, 3);
+}
+
 static const struct test_case cases[] = {
     {"auto goes over with the hundredth command", auto_takes_a_hundred_commands},
     {"options decide, and the environment before them", options_and_environment_decide},
@@ -334,6 +352,8 @@ static const struct test_case cases[] = {
     {"a child takes messages of a polled subscriber",
      a_child_takes_messages_of_a_polled_subscriber},
     {"a late answer is a timeout", a_late_answer_is_a_timeout},
+    {"a daemon that does not answer ATTACH is waited for once",
+     a_daemon_that_does_not_answer_is_waited_for_once},
 };
 
 SUITE_MAIN("shared", cases)

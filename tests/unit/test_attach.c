@@ -149,7 +149,7 @@ static void signals_do_not_make_the_wait_longer(void)
     EXPECT_NUMBER(sigaction(SIGALRM, &action, NULL), 0);
     EXPECT_NUMBER(setitimer(ITIMER_REAL, &often, NULL), 0);
     case_defer(end_ticks, NULL);
-    EXPECT_NUMBER(fr_attach(&wire, 4 * TICK_MS), FR_ATTACH_LOST);
+    EXPECT_NUMBER(fr_attach(&wire, 4 * TICK_MS), FR_ATTACH_LATE);
     EXPECT(ticks_left > 0);
 }
 
