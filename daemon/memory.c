@@ -3,10 +3,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <event2/event.h>
 
 #include "daemon/log.h"
+
+/* Worth the milliseconds it takes to look through all that is free. */
+#define GIVE_BACK_LEN (8 * 1024 * 1024)
 
 static void *checked(void *memory, size_t size)
 {
@@ -40,6 +46,17 @@ char *memory_text(const char *data, size_t len)
     memcpy(text, data, len);
     text[len] = '\0';
     return text;
+}
+
+void memory_give_back(size_t freed_len)
+{
+#ifdef __GLIBC__
+    if (freed_len >= GIVE_BACK_LEN) {
+        malloc_trim(0);
+    }
+#else
+    (void)freed_len;
+#endif
 }
 
 void memory_for_libevent(void)

@@ -13,6 +13,7 @@
 
 #include "daemon/container.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 
 /* Unread replies beyond which a client's requests wait, and where they go on. */
 #define OUTPUT_HIGH_WATER (1024 * 1024)
@@ -21,10 +22,14 @@
 /* Say how many bytes wait for the client, to the limit on all clients together. */
 void session_account(struct session *session, size_t waiting)
 {
-    if (waiting != session->accounted) {
+    size_t before = session->accounted;
+    if (waiting != before) {
         atomic_fetch_add(&session->pool->prefix->house->memory_used,
-                         (int64_t)waiting - (int64_t)session->accounted);
+                         (int64_t)waiting - (int64_t)before);
         session->accounted = waiting;
+    }
+    if (waiting < before) { /* what a client reads is never much at once: it has gone */
+        memory_give_back(before - waiting);
     }
 }
 

@@ -24,7 +24,7 @@ enum {
     COUNTED = 50,  /* by each honest one, in the least time that a hostile one has */
     LARGE = 20000, /* what they ask for and do not read */
     MEMORY_MOST = 96 * 1024 * 1024, /* of "memory_max", and what is between */
-    SLACK = 4 * 1024 * 1024,
+    SLACK = 16 * 1024 * 1024,       /* the daemon gives back what is many bytes at once */
     WINDOW_MS = 2000,
     RUN_MOST_US = 10000
 };
