@@ -82,6 +82,9 @@ static void leave_polled(struct channel *channel)
             channels->next = TAILQ_NEXT(channel, link);
         }
         TAILQ_REMOVE(&channels->polled, channel, link);
+        if (TAILQ_EMPTY(&channels->polled)) {
+            waiting_note_silence(channels);
+        }
     }
 }
 

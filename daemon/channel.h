@@ -123,6 +123,9 @@ void waiting_init(struct waiting *waiting);
 void waiting_note_requests(struct channel *channel, uint64_t now_ms);
 void waiting_note_replies(struct channel *channel);
 
+/* No channel is polled any more. */
+void waiting_note_silence(struct channels *channels);
+
 /* What a channel asks takes long, or it ends. */
 void waiting_forget(struct channel *channel);
 

@@ -55,19 +55,34 @@ static void publish(const struct waiting *waiting, struct fr_page *page)
     store(&page->yields, waiting->busy >= MANY ? YIELDS : 0);
 }
 
+/* What follows for all from how many are busy. */
+static void apply(struct channels *channels, unsigned busy)
+{
+    struct waiting *waiting = &channels->waiting;
+    waiting->busy = busy;
+    publish(waiting, channels->page);
+    /* of many, all that share the core would run before it comes back; who sleeps is woken first */
+    channels->poller.expects = busy > 1 && busy < MANY;
+    channels->loop->placement.is_wanted = busy > 1;
+}
+
 /* A window without requests says nothing of the next. */
 static void begin_window(struct channels *channels, uint64_t now_ms)
 {
     struct waiting *waiting = &channels->waiting;
     bool is_next = now_ms - waiting->window_ms < 4 * WINDOW_MS;
-    waiting->busy = is_next ? waiting->speakers : 0;
+    unsigned busy = is_next ? waiting->speakers : 0;
     waiting->speakers = 0;
     waiting->window++;
     waiting->window_ms = now_ms;
-    publish(waiting, channels->page);
-    /* of many, all that share the core would run before it comes back; who sleeps is woken first */
-    channels->poller.expects = waiting->busy > 1 && waiting->busy < MANY;
-    channels->loop->placement.is_wanted = waiting->busy > 1;
+    apply(channels, busy);
+}
+
+void waiting_note_silence(struct channels *channels)
+{
+    channels->waiting.speakers = 0;
+    channels->waiting.window++;
+    apply(channels, 0);
 }
 
 void waiting_note_requests(struct channel *channel, uint64_t now_ms)

@@ -138,6 +138,18 @@ static void after_silence_nobody_counts_as_busy(void)
     EXPECT(!channels.poller.expects);
 }
 
+/* Or the worker would go on looking for them between the turns of those on sockets. */
+static void when_none_is_polled_nobody_is_expected(void)
+{
+    begin();
+    speak(3, QUICK_US);
+    EXPECT(channels.poller.expects);
+    waiting_note_silence(&channels);
+    EXPECT(!channels.poller.expects);
+    EXPECT(!loop.placement.is_wanted);
+    EXPECT(!waiting_expects_more(&channels.waiting));
+}
+
 static const struct test_case cases[] = {
     {"one that is answered soon looks for its reply",
      one_that_is_answered_soon_looks_for_its_reply},
@@ -146,6 +158,7 @@ static const struct test_case cases[] = {
     {"slow replies are slept for", slow_replies_are_slept_for},
     {"what takes long is forgotten", what_takes_long_is_forgotten},
     {"after silence nobody counts as busy", after_silence_nobody_counts_as_busy},
+    {"when none is polled nobody is expected", when_none_is_polled_nobody_is_expected},
 };
 
 SUITE_MAIN("channel_waiting", cases)
