@@ -133,10 +133,15 @@ static void find(struct search *search)
 /* ------------------------------------------------------------------------------------- sending it
  */
 
-static uint32_t smallest(int64_t a, int64_t b, int64_t c)
+/* How many requests may be sent: none also when more are outstanding than may be, as after the
+ * limit was changed. The next one then goes through the router, and stops the session. */
+static uint32_t room(const struct session *session, int64_t most)
 {
-    int64_t least = a < b ? a : b;
-    return (uint32_t)(least < c ? least : c);
+    int64_t limit = session->pool->context.settings->outstanding_max;
+    int64_t left = limit - (int64_t)session->outstanding;
+    most = most < RUN_COUNT_MAX ? most : RUN_COUNT_MAX;
+    left = left < most ? left : most;
+    return left > 0 ? (uint32_t)left : 0;
 }
 
 size_t run_send(struct session *session, const char *data, size_t len, int64_t *most)
@@ -149,7 +154,7 @@ size_t run_send(struct session *session, const char *data, size_t len, int64_t *
     search.session = session;
     search.end = data + len;
     search.limits = (struct fr_request_limits){settings->args_max, settings->bulk_max, false};
-    search.most = smallest(*most, settings->outstanding_max - session->outstanding, RUN_COUNT_MAX);
+    search.most = room(session, *most);
     search.name = (struct fr_word){0};
     search.run = (struct request_run){.data = data, .parts = search.parts};
     find(&search);

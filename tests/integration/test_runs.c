@@ -5,6 +5,7 @@
 
 #include "tests/support/client.h"
 #include "tests/support/pair.h"
+#include "tests/support/peer.h"
 #include "tests/support/suite.h"
 
 #define BYTES(text) text, sizeof(text) - 1
@@ -127,7 +128,43 @@ static void a_denied_one_is_refused_alone(void)
     EXPECT_REPLY(one, "$1\r\n1\r\n");
 }
 
+enum {
+    HELD = 100,
+    MANY = 2000
+};
+
+/* More is outstanding then than may be, and nothing has stopped the client's input yet. */
+static void a_limit_that_has_sunk_below_what_is_outstanding(void)
+{
+    NEEDS_DAEMON;
+    struct peer *peer = peer_start();
+    struct bytes row = {0};
+    pooler = daemon_start(peer_url(peer), "[REDIS]\nurl = {url}\n");
+    struct client *one = session();
+    peer_on(peer, "PING", PEER_HOLD, "", HELD + 1);
+    for (int i = 0; i < MANY; i++) {
+        bytes_add_request(&row, "PING");
+    }
+    case_defer(free, row.data);
+    client_send_bytes(one, row.data, row.len / MANY * HELD);
+    peer_expect(peer, "PING", HELD);
+    EXPECT(daemon_reload(pooler, "[REDIS]\nurl = {url}\noutstanding_max = 10\n"));
+    client_send_bytes(one, row.data, row.len);
+    peer_expect(peer, "PING", HELD + 1); /* that one notices */
+    for (int i = 0; i <= HELD; i++) {
+        peer_send(peer, peer_connection_of(peer, "PING"), "+HELD\r\n");
+    }
+    for (int i = 0; i < HELD + MANY; i++) {
+        const struct bytes *reply = client_read(one);
+        const char *expected = i <= HELD ? "+HELD\r\n" : "+PONG\r\n";
+        expect_bytes(__FILE__, __LINE__, "a reply", reply->data, reply->len, expected, 7);
+    }
+    EXPECT_NUMBER(peer_count(peer, "PING"), HELD + MANY);
+}
+
 static const struct test_case cases[] = {
+    {"a limit that has sunk below what is outstanding",
+     a_limit_that_has_sunk_below_what_is_outstanding},
     {"the same command in any case of letters", the_same_command_in_any_case_of_letters},
     {"commands with subcommands between plain ones", commands_with_subcommands_between_plain_ones},
     {"transactions between plain ones", transactions_between_plain_ones},
