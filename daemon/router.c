@@ -83,7 +83,8 @@ static enum way way_of_both(const struct fr_command *command)
  * it on is an error, and the server words it. */
 static enum way way_of_switch(const struct call *call, enum way on)
 {
-    bool is_off = call->argc == 3 && (call_word_is(call, 2, "OFF") || call_word_is(call, 2, "NO"));
+    const char *off = call_is(call, FR_CMD_SCRIPT_DEBUG) ? "NO" : "OFF";
+    bool is_off = call->argc == 3 && call_word_is(call, 2, off);
     return condition_holds(call) ? on : is_off ? WAY_LOCAL : WAY_LEASE;
 }
 
@@ -335,6 +336,17 @@ static bool asks_for_user(const struct session *session, const struct call *call
     return is_found && session->pool->context.settings->auth == AUTH_PASSTHROUGH;
 }
 
+/* Without a function of its own it is a form that switches off what is not on. */
+static enum routed answer_here(struct session *session, const struct call *call)
+{
+    local_command local = local_of(call);
+    if (local != NULL) {
+        return local(session, call);
+    }
+    session_answer_text(session, "+OK\r\n");
+    return ROUTED;
+}
+
 static enum routed local_with_lease(struct session *session, const struct call *call)
 {
     bool is_queueing = session->lease->state == LEASE_QUEUEING;
@@ -348,14 +360,7 @@ static enum routed local_with_lease(struct session *session, const struct call *
     if ((is_queueing && !ends_session_state(call)) || asks_for_user(session, call)) {
         return tunnel_and_send(session, call);
     }
-    return local_of(call)(session, call);
-}
-
-/* The forms that switch off what is not on. */
-static enum routed answer_ok(struct session *session)
-{
-    session_answer_text(session, "+OK\r\n");
-    return ROUTED;
+    return answer_here(session, call);
 }
 
 static enum routed answer_wrong_count(struct session *session, const struct call *call)
@@ -377,11 +382,7 @@ static enum routed route_local(struct session *session, const struct call *call)
     if (session_uses_hub(session) && asks_for_user(session, call)) {
         return router_answer_subscribed(session, call);
     }
-    if (session->lease != NULL) {
-        return local_with_lease(session, call);
-    }
-    local_command local = local_of(call);
-    return local == NULL ? answer_ok(session) : local(session, call);
+    return session->lease != NULL ? local_with_lease(session, call) : answer_here(session, call);
 }
 
 /* In RESP2 a subscribed connection has few commands, and the server says which. */

@@ -189,6 +189,16 @@ static void pipelined_transactions_of_many_clients_cost_no_lent_connection(void)
     EXPECT_CALL(clients[0], "GET counter", "$6\r\n100000\r\n");
 }
 
+/* The daemon says so although the session has a lent connection. */
+static void switching_off_what_is_not_on_while_watching_is_answered(void)
+{
+    start("");
+    EXPECT_SAME(
+        session(), direct(),
+        "WATCH a; CLIENT TRACKING OFF; SET b 1; CLIENT TRACKING NO; MULTI; GET b; EXEC; "
+        "CLIENT TRACKING OFF; WATCH a; SCRIPT DEBUG NO; SET a 1; MULTI; GET a; EXEC; GET a");
+}
+
 /* --------------------------------------------------------------------------------- what is left
  */
 
@@ -254,6 +264,8 @@ static void a_transaction_whose_client_closes_at_once_is_executed_once(void)
 }
 
 static const struct test_case cases[] = {
+    {"switching off what is not on while watching is answered",
+     switching_off_what_is_not_on_while_watching_is_answered},
     {"a transaction cut anywhere is answered the same",
      a_transaction_cut_anywhere_is_answered_the_same},
     {"every transaction is answered as by a server", every_transaction_is_answered_as_by_a_server},
