@@ -3,9 +3,6 @@
 
 #define BLOCK_LEN_MAX (64 * 1024)
 
-static const struct fr_request_limits limits = {.args_max = BLOCK_LEN_MAX,
-                                                .bulk_max = BLOCK_LEN_MAX};
-
 static bool may_stand_inside(const struct session *session, const struct fr_command *command,
                              uint32_t argc)
 {
@@ -21,9 +18,11 @@ static bool ends_block(const struct session *session, const struct fr_command *c
 }
 
 /* Add the request at data, which stands or falls with MULTI. NULL: there is no whole one, it is
- * written in another way than as a small array, or the table lacks it. */
-static const struct fr_command *add_next(struct request_run *block, size_t len, uint32_t *argc)
+ * written in another way than as a small array, exceeds a limit, or the table lacks it. */
+static const struct fr_command *add_next(const struct prefix_settings *settings,
+                                         struct request_run *block, size_t len, uint32_t *argc)
 {
+    const struct fr_request_limits limits = {settings->args_max, settings->bulk_max, false};
     struct fr_request request;
     const char *at = block->data + block->len;
     if (!fr_request_take(&request, at, len - block->len, &limits)) {
@@ -46,10 +45,11 @@ void block_begin(struct request_run *block, size_t multi_len, const struct fr_co
 
 bool block_find(const struct session *session, size_t len, struct request_run *block)
 {
+    const struct prefix_settings *settings = session->pool->context.settings;
     uint32_t argc = 0;
     len = len < BLOCK_LEN_MAX ? len : BLOCK_LEN_MAX;
     while (block->count < BLOCK_COUNT_MAX) {
-        const struct fr_command *command = add_next(block, len, &argc);
+        const struct fr_command *command = add_next(settings, block, len, &argc);
         if (command == NULL) {
             return false;
         }

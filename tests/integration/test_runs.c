@@ -2,10 +2,12 @@
  * come alone. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/support/client.h"
 #include "tests/support/pair.h"
 #include "tests/support/peer.h"
+#include "tests/support/process.h"
 #include "tests/support/suite.h"
 
 #define BYTES(text) text, sizeof(text) - 1
@@ -128,18 +130,39 @@ static void a_denied_one_is_refused_alone(void)
     EXPECT_REPLY(one, "$1\r\n1\r\n");
 }
 
+/* As if it had come one by one: the transaction is not begun as a whole. */
+static void a_limit_of_requests_holds_in_a_transaction(void)
+{
+    NEEDS_DAEMON;
+    start("args_max = 4\n");
+    struct client *one = session();
+    client_send_script(one, "SET a 1; MULTI; INCR a; MSET a 1 b 2; EXEC; INCR a");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_ALL(one, "-ERR Protocol error: invalid multibulk length\r\n");
+    EXPECT_CALL(session(), "GET a", "$1\r\n1\r\n");
+}
+
+#define PREFIX "[flaskredisd]\nworkers = 1\n[REDIS]\nurl = {url}\n"
+
 enum {
     HELD = 100,
     MANY = 2000
 };
+
+static bool is_denied(void *client)
+{
+    return strncmp(client_call(client, "CLIENT ID")->data, "-POOLDENY ", 10) == 0;
+}
 
 /* More is outstanding then than may be, and nothing has stopped the client's input yet. */
 static void a_limit_that_has_sunk_below_what_is_outstanding(void)
 {
     NEEDS_DAEMON;
     struct peer *peer = peer_start();
-    struct bytes row = {0};
-    pooler = daemon_start(peer_url(peer), "[REDIS]\nurl = {url}\n");
+    struct bytes row = {0}, replies = {0};
+    pooler = daemon_start(peer_url(peer), PREFIX);
     struct client *one = session();
     peer_on(peer, "PING", PEER_HOLD, "", HELD + 1);
     for (int i = 0; i < MANY; i++) {
@@ -148,12 +171,15 @@ static void a_limit_that_has_sunk_below_what_is_outstanding(void)
     case_defer(free, row.data);
     client_send_bytes(one, row.data, row.len / MANY * HELD);
     peer_expect(peer, "PING", HELD);
-    EXPECT(daemon_reload(pooler, "[REDIS]\nurl = {url}\noutstanding_max = 10\n"));
+    EXPECT(daemon_reload(pooler, PREFIX "outstanding_max = 10\ndeny = client|id\n"));
+    EXPECT(wait_until(is_denied, session(), patience_ms()));
     client_send_bytes(one, row.data, row.len);
     peer_expect(peer, "PING", HELD + 1); /* that one notices */
     for (int i = 0; i <= HELD; i++) {
-        peer_send(peer, peer_connection_of(peer, "PING"), "+HELD\r\n");
+        bytes_add_text(&replies, "+HELD\r\n");
     }
+    peer_send(peer, peer_connection_of(peer, "PING"), replies.data);
+    bytes_finish(&replies);
     for (int i = 0; i < HELD + MANY; i++) {
         const struct bytes *reply = client_read(one);
         const char *expected = i <= HELD ? "+HELD\r\n" : "+PONG\r\n";
@@ -163,6 +189,7 @@ static void a_limit_that_has_sunk_below_what_is_outstanding(void)
 }
 
 static const struct test_case cases[] = {
+    {"a limit of requests holds in a transaction", a_limit_of_requests_holds_in_a_transaction},
     {"a limit that has sunk below what is outstanding",
      a_limit_that_has_sunk_below_what_is_outstanding},
     {"the same command in any case of letters", the_same_command_in_any_case_of_letters},
