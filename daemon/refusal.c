@@ -13,11 +13,32 @@ static bool is_in_transaction(const struct session *session)
            !session_is_tunnel(session);
 }
 
+/* How many replies are owed to a tunnel nobody counts, so only the server can answer in the right
+ * place: it is sent the error as the name of a command. It says that it does not know it, and in a
+ * transaction makes EXEC fail. */
+static void refuse_in_tunnel(struct session *session, const char *error)
+{
+    char frame[512];
+    size_t most = sizeof frame - sizeof "*1\r\n$512\r\n\r\n";
+    size_t name_len = strcspn(error + 1, "\r\n");
+    int shown = (int)(name_len < most ? name_len : most);
+    int len = snprintf(frame, sizeof frame, "*1\r\n$%d\r\n%.*s\r\n", shown, shown, error + 1);
+    upstream_send_raw(session->lease->upstream, frame, (size_t)len);
+    if (session->lease->upstream->is_stuffed) {
+        session_stop(session, STOP_ROOM);
+    }
+}
+
 enum routed router_answer_instead(struct session *session, const struct call *call,
                                   const char *error)
 {
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
+    }
+    if (session_is_tunnel(session)) {
+        refuse_in_tunnel(session, error);
+        session->stream = call->is_whole ? STREAM_NONE : STREAM_SKIP;
+        return ROUTED;
     }
     if (is_in_transaction(session)) {
         session->lost = LOST_QUEUED;

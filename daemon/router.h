@@ -20,7 +20,7 @@ local_command connection_command(const struct fr_command *command);
 local_command client_command(const struct fr_command *command);
 
 /* Answer with this error, a whole line, without sending. What is still to come of the request is
- * skipped; in a transaction EXEC fails. */
+ * skipped; in a transaction EXEC fails. In a tunnel the server is made to answer with it. */
 enum routed router_answer_instead(struct session *session, const struct call *call,
                                   const char *error);
 

@@ -130,6 +130,30 @@ static void a_denied_one_is_refused_alone(void)
     EXPECT_REPLY(one, "$1\r\n1\r\n");
 }
 
+/* Nobody counts what is owed to a tunnel, but the server, whose error it is there. */
+static void a_denied_one_is_refused_in_its_place_in_a_tunnel(void)
+{
+    NEEDS_DAEMON;
+    start("deny = strlen\n");
+    struct client *one = session();
+    client_send_script(one,
+                       "MULTI; CLIENT GETNAME; EXEC; INCR n; STRLEN a; INCR n; FLASKREDIS HELP; "
+                       "INCR n; MULTI; INCR n; STRLEN a; EXEC; GET n");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY_BEGINS(one, "*1\r\n");
+    EXPECT_REPLY(one, ":1\r\n");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'POOLDENY 'strlen' is denied");
+    EXPECT_REPLY(one, ":2\r\n");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'ERR 'flaskredis' is not possible");
+    EXPECT_REPLY(one, ":3\r\n");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'POOLDENY 'strlen' is denied");
+    EXPECT_REPLY_BEGINS(one, "-EXECABORT ");
+    EXPECT_REPLY(one, "$1\r\n3\r\n");
+}
+
 /* As if it had come one by one: the transaction is not begun as a whole. */
 static void a_limit_of_requests_holds_in_a_transaction(void)
 {
@@ -189,6 +213,8 @@ static void a_limit_that_has_sunk_below_what_is_outstanding(void)
 }
 
 static const struct test_case cases[] = {
+    {"a denied one is refused in its place in a tunnel",
+     a_denied_one_is_refused_in_its_place_in_a_tunnel},
     {"a limit of requests holds in a transaction", a_limit_of_requests_holds_in_a_transaction},
     {"a limit that has sunk below what is outstanding",
      a_limit_that_has_sunk_below_what_is_outstanding},
