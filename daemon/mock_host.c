@@ -71,7 +71,7 @@ static void sleep_for(struct mock_host *host, int64_t due_us)
 static void work(struct mock_host *host)
 {
     struct mock_line *line = TAILQ_FIRST(&host->pending);
-    if (line != NULL) {
+    if (line != NULL && mock_line_may_work(line)) {
         mock_line_work(line);
         return;
     }

@@ -92,6 +92,29 @@ static void leave_to_thread(struct mock_line *line)
     }
 }
 
+static void give_turn(struct mock_line *line)
+{
+    if (!line->has_turn) {
+        line->has_turn = true;
+        line->host->turns++;
+    }
+}
+
+/* Returns whether it had one, which the caller ends. */
+static bool take_turn(struct mock_line *line)
+{
+    bool had_turn = line->has_turn;
+    line->has_turn = false;
+    return had_turn;
+}
+
+static void end_turn(struct mock_host *host)
+{
+    if (--host->turns == 0) {
+        mock_host_wake(host);
+    }
+}
+
 /* --------------------------------------------------------------------------------------- executing
  */
 
@@ -303,6 +326,12 @@ static void run_first(struct mock_line *line)
     }
 }
 
+bool mock_line_may_work(const struct mock_line *line)
+{
+    const struct mock_host *host = line->host;
+    return host->turns == 0 || host->is_ending || !line->is_long || line->is_abandoned;
+}
+
 void mock_line_work(struct mock_line *line)
 {
     struct mock_host *host = line->host;
@@ -315,6 +344,9 @@ void mock_line_work(struct mock_line *line)
     if (line->is_abandoned) {
         destroy(line);
     } else {
+        if (!was_long) {
+            give_turn(line);
+        }
         tell(line);
     }
     mock_lines_tell(host);
@@ -350,10 +382,27 @@ static void call_owner(struct event *event, short what)
     event_get_callback(event)(-1, what, event_get_callback_arg(event));
 }
 
+/* Have the owner read or write, what it can. */
+static void serve(struct mock_line *line, bool is_readable, bool is_writable)
+{
+    struct transport *transport = line->transport;
+    is_readable = is_readable && transport->is_reading;
+    is_writable = is_writable && transport->is_writing;
+    if (is_readable && is_writable) {
+        loop_defer(line->loop, &line->task);
+    }
+    if (is_readable) {
+        call_owner(&transport->read_event, EV_READ);
+    } else if (is_writable) {
+        call_owner(&transport->write_event, EV_WRITE);
+    }
+}
+
+/* A turn lasts until the replies have been read. */
 static void run_task(struct loop_task *task)
 {
     struct mock_line *line = container_of(task, struct mock_line, task);
-    struct transport *transport = line->transport;
+    struct mock_host *host = line->host;
     bool is_readable = false;
     if (begin(line)) {
         advance(line);
@@ -361,16 +410,13 @@ static void run_task(struct loop_task *task)
         is_readable = output_len(line) > 0 || has_ended(line);
     }
     bool is_writable = room(line) > 0;
+    bool had_turn = take_turn(line);
     end(line);
-    is_readable = is_readable && transport->is_reading;
-    is_writable = is_writable && transport->is_writing;
-    if (is_readable && is_writable) {
-        loop_defer(line->loop, task);
-    }
-    if (is_readable) {
-        call_owner(&transport->read_event, EV_READ);
-    } else if (is_writable) {
-        call_owner(&transport->write_event, EV_WRITE);
+    serve(line, is_readable, is_writable);
+    if (had_turn) {
+        pthread_mutex_lock(&host->lock);
+        end_turn(host);
+        pthread_mutex_unlock(&host->lock);
     }
 }
 
@@ -498,6 +544,9 @@ static void close_line(struct carrier *carrier)
     pthread_mutex_lock(&host->lock);
     if (line->is_mailed) {
         mailbox_take_back(line->loop->mailbox, &line->mail);
+    }
+    if (take_turn(line)) {
+        end_turn(host);
     }
     if (host->is_busy) {
         line->is_abandoned = true;

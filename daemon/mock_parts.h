@@ -11,7 +11,8 @@
  * The lock is held for moments only. Who calls the engine has the lock, or is the thread while
  * is_busy says so; then nobody else touches it, and what they want waits in pending. So a script
  * makes those wait whose commands stand behind it, and no worker. The thread runs long commands and
- * no others: what stands behind one is left to the line's worker again. */
+ * no others: what stands behind one is left to the line's worker again. Who has waited for one has
+ * its turn before the thread begins the next: its worker is told, calls the engine, reads. */
 #ifndef MOCK_PARTS_H
 #define MOCK_PARTS_H
 
@@ -50,6 +51,7 @@ struct mock_line {
     bool is_pending;   /* the thread is to look at it */
     bool is_running;   /* the thread runs what stands in its input, without the lock */
     bool is_mailed;    /* its worker is told already */
+    bool has_turn;     /* it waited: no long command begins before its worker has been there */
     bool needs_more;   /* the last frame is not complete */
     bool is_long;      /* the first frame is for the thread */
     bool has_no_more;  /* nothing more will be written */
@@ -75,6 +77,7 @@ struct mock_host {
     LIST_HEAD(, mock_line) lines;
     struct mock_line_list pending;
     const struct loop *caller; /* whose worker calls; NULL: the thread does */
+    unsigned turns;            /* lines that have one */
     int64_t wakes_us;          /* until when the thread sleeps; 0: it does not */
     bool is_busy;
     bool is_ending;
@@ -90,6 +93,9 @@ void mock_host_wake(struct mock_host *host);
 /* mock_host.c: somebody waits now, perhaps for a shorter time than the thread sleeps. With the
  * lock. */
 void mock_host_note_wait(struct mock_host *host);
+
+/* mock_line.c: whether the thread may do it now, or others have their turn first. With the lock. */
+bool mock_line_may_work(const struct mock_line *line);
 
 /* mock_line.c: do what the thread has to do for a line, which may be freed. With the lock, which is
  * given up meanwhile. */

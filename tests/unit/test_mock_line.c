@@ -33,7 +33,7 @@ struct side {
     bool closes; /* as soon as something can be read */
 };
 
-static struct side one, other;
+static struct side one, other, third;
 static struct settings *settings;
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -137,14 +137,19 @@ static void ask(struct side *side, const char *line)
         (side)->got.len = 0;                                                                       \
     } while (0)
 
+static void turn(struct side *side)
+{
+    event_base_loop(side->loop.base, EVLOOP_NONBLOCK);
+    loop_run_tasks(&side->loop);
+}
+
 /* Turn the loop until so much has come, or the end. */
 static void await(struct side *side, size_t len)
 {
     int64_t deadline_ms = now_ms() + patience_ms();
     while (side->got.len < len && !side->has_ended) {
         EXPECT(now_ms() < deadline_ms);
-        event_base_loop(side->loop.base, EVLOOP_NONBLOCK);
-        loop_run_tasks(&side->loop);
+        turn(side);
     }
 }
 
@@ -233,6 +238,69 @@ static void what_takes_long_comes_later_and_in_order(void)
     EXPECT_GOT(&one, "+OK\r\n*1\r\n$1\r\nk\r\n$1\r\nv\r\n");
 }
 
+static bool has_scripts(void)
+{
+    ask(&one, "EVAL 'return 1' 0");
+    await(&one, sizeof(":1\r\n") - 1);
+    bool has = one.got.data[0] == ':';
+    one.got.len = 0;
+    if (!has) {
+        case_skip("scripts are not built in");
+    }
+    return has;
+}
+
+/* One computes, the other has asked for k meanwhile, and then a third for what takes long. */
+static bool begin_three(void)
+{
+    int64_t deadline_ms = now_ms() + patience_ms();
+    begin();
+    begin_side(&third);
+    ask(&third, "SET k v");
+    loop_run_tasks(&third.loop);
+    EXPECT_GOT(&third, "+OK\r\n");
+    if (!has_scripts()) {
+        return false;
+    }
+    ask(&one, "EVAL 'for i = 1, 3e7 do end return 7' 0");
+    do {
+        EXPECT(now_ms() < deadline_ms);
+        other.got.len = 0;
+        ask(&other, "GET k");
+        loop_run_tasks(&other.loop);
+    } while (other.got.len > 0);
+    ask(&third, "FLUSHALL");
+    await(&one, sizeof(":7\r\n") - 1);
+    EXPECT_GOT(&one, ":7\r\n");
+    return true;
+}
+
+/* However long its worker is in coming. */
+static void who_asked_first_has_its_turn_before_what_takes_long(void)
+{
+    if (!begin_three()) {
+        return;
+    }
+    int64_t deadline_ms = now_ms() + patience_ms();
+    while (third.got.len == 0) { /* both turn, the third always first */
+        EXPECT(now_ms() < deadline_ms);
+        turn(&third);
+        turn(&other);
+    }
+    EXPECT_GOT(&third, "+OK\r\n");
+    EXPECT_GOT(&other, "$1\r\nv\r\n");
+}
+
+static void who_goes_before_its_turn_keeps_nobody(void)
+{
+    if (!begin_three()) {
+        return;
+    }
+    transport_close(&other.transport);
+    await(&third, sizeof("+OK\r\n") - 1);
+    EXPECT_GOT(&third, "+OK\r\n");
+}
+
 static void who_waits_is_told_by_mail(void)
 {
     begin();
@@ -315,6 +383,9 @@ static const struct test_case cases[] = {
     {"others have their turn within many requests", others_have_their_turn_within_many},
     {"nothing is executed for who does not read", who_does_not_read_is_not_executed_for},
     {"what takes long comes later, and in order", what_takes_long_comes_later_and_in_order},
+    {"who asked first has its turn before what takes long",
+     who_asked_first_has_its_turn_before_what_takes_long},
+    {"who goes before its turn keeps nobody", who_goes_before_its_turn_keeps_nobody},
     {"who waits is told by mail", who_waits_is_told_by_mail},
     {"a time that is over is told by mail", a_time_that_is_over_is_told_by_mail},
     {"the end comes behind the last reply", the_end_comes_behind_the_last_reply},
