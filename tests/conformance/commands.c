@@ -289,6 +289,8 @@ static const char *const left_out[] = {
     "spop", "srandmember", "hrandfield", "zrandmember", "dump", "object", "memory", "ttl", "pttl",
     "xpending", "xinfo", "xclaim", "xautoclaim", "pexpiretime", "expiretime", "pfdebug",
     "restore-asking",
+    /* from a place in the middle, of which each server draws what lies behind it */
+    "scan", "sscan", "hscan", "zscan",
     /* keys might end in between */
     "setex", "psetex", "expire", "pexpire"};
 
