@@ -147,6 +147,7 @@ static void end_stream(struct session *session)
 {
     session->stream = STREAM_NONE;
     fr_request_reset(&session->request);
+    session_check_count(session);
     if (session->outstanding == 0) {
         session_settle(session);
     }

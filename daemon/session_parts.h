@@ -43,6 +43,9 @@ extern const struct reply_sink_ops session_sink_ops;
 void session_init_holder(struct session *session);
 void session_note_replies(struct session *session, unsigned count);
 
+/* Stop at "outstanding_max", but not in the middle of a request: its reply would never come. */
+void session_check_count(struct session *session);
+
 /* session_large.c */
 void session_note_part(struct session *session, const struct reply_part *part);
 void session_end_diversion(struct session *session);

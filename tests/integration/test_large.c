@@ -278,7 +278,30 @@ static void a_large_reply_has_nobody_behind_it(void)
     EXPECT_CALL(one, "GET small", "$1\r\nv\r\n");
 }
 
+/* What is outstanding then is the request itself. */
+static void a_request_that_streams_ends_with_one_outstanding_at_most(void)
+{
+    enum {
+        LEN = 200000
+    };
+    struct bytes request = {0};
+    start("outstanding_max = 1\n");
+    struct client *one = session();
+    bytes_printf(&request, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%0*d\r\n", LEN, LEN, 0);
+    case_defer(free, request.data);
+    for (int i = 0; i < 3; i++) {
+        client_send_bytes(one, request.data, LEN / 2);
+        client_wait_consumed(one);
+        client_send_bytes(one, request.data + LEN / 2, request.len - LEN / 2);
+        client_send(one, "STRLEN k");
+        EXPECT_REPLY(one, "+OK\r\n");
+        EXPECT_REPLY(one, ":200000\r\n");
+    }
+}
+
 static const struct test_case cases[] = {
+    {"a request that streams ends with one outstanding at most",
+     a_request_that_streams_ends_with_one_outstanding_at_most},
     {"the largest value passes in little memory", the_largest_value_passes_in_little_memory},
     {"who does not read a large reply waits alone", who_does_not_read_a_large_reply_waits_alone},
     {"many who do not read large replies leave the lane to others",
