@@ -372,10 +372,12 @@ static void answer_restricted(struct session *session, const struct call *call)
 {
     int version = hub_server_version(session->subscriber.hub);
     const char *shard = version == 0 || version >= 700 ? "|S" : "";
+    bool is_exec = call->command->id == FR_CMD_EXEC;
+    const char *word = is_exec ? "EXECABORT Transaction discarded because of:" : "ERR";
     session_answer_error(session,
-                         "ERR Can't execute '%s': only (P%s)SUBSCRIBE / (P%s)UNSUBSCRIBE / PING / "
+                         "%s Can't execute '%s': only (P%s)SUBSCRIBE / (P%s)UNSUBSCRIBE / PING / "
                          "QUIT / RESET are allowed in this context",
-                         call->command->name, shard, shard);
+                         word, call->command->name, shard, shard);
 }
 
 bool session_is_hub_restricted(const struct session *session, const struct call *call)

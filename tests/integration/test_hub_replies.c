@@ -76,7 +76,8 @@ static void a_resp2_subscriber_is_restricted(void)
 {
     static const char script[] =
         "SUBSCRIBE a; GET k; SET k v; CLIENT ID; FOO; FOO a b; PING x; PING; SUBSCRIBE; GET; "
-        "MULTI; CONFIG NONSENSE; CONFIG GET maxmemory; MONITOR; BLPOP q 0; EVAL x 0; PUBLISH a m; "
+        "MULTI; EXEC; DISCARD; CONFIG NONSENSE; CONFIG GET maxmemory; MONITOR; BLPOP q 0; EVAL x "
+        "0; PUBLISH a m; "
         "WATCH k; SELECT 3; HELLO 3; CLIENT LIST; SPUBLISH a m; QUIT; GET k";
     start("");
     expect_same_stream(session(), server_client(twin()), script);
