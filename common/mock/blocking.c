@@ -46,6 +46,7 @@ void frm_wait(struct call *c, enum wait_kind kind, int64_t until_us, const struc
     for (size_t i = 0; i < count; i++) {
         wait->keys[i] = frm_str_of(&c->mock->heap, &keys[i]);
     }
+    c->mock->waited_count += count;
     TAILQ_INSERT_TAIL(&c->mock->waiting, c->session, wait.link);
 }
 
@@ -64,6 +65,7 @@ void frm_wait_end(struct fr_mock_session *session)
         return;
     }
     TAILQ_REMOVE(&session->mock->waiting, session, wait.link);
+    session->mock->waited_count -= wait->key_count;
     for (size_t i = 0; i < wait->key_count; i++) {
         frm_free(wait->keys[i]);
     }
@@ -82,11 +84,35 @@ void frm_wait_timed_out(struct fr_mock_session *session)
     frm_session_tell(session);
 }
 
+static bool waits_for(const struct wait *wait, const struct db *db, const struct fr_word *key)
+{
+    for (size_t i = 0; wait->db == db && i < wait->key_count; i++) {
+        struct fr_word other = frm_word(wait->keys[i]);
+        if (frm_word_equal(&other, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_waited_for(const struct db *db, const struct fr_word *key)
+{
+    const struct fr_mock_session *session;
+    TAILQ_FOREACH(session, &db->mock->waiting, wait.link)
+    {
+        if (waits_for(&session->wait, db, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Not more of them than keys somebody waits for, however many there are. */
 void frm_ready(struct db *db, const struct fr_word *key, bool was_deleted)
 {
     struct fr_mock *mock = db->mock;
     struct ready *ready;
-    if (TAILQ_EMPTY(&mock->waiting)) {
+    if (!is_waited_for(db, key)) {
         return;
     }
     TAILQ_FOREACH(ready, &mock->ready, link)
@@ -101,17 +127,6 @@ void frm_ready(struct db *db, const struct fr_word *key, bool was_deleted)
     ready->key = frm_str_of(&mock->heap, key);
     ready->was_deleted = was_deleted;
     TAILQ_INSERT_TAIL(&mock->ready, ready, link);
-}
-
-static bool waits_for(const struct wait *wait, const struct db *db, const struct fr_word *key)
-{
-    for (size_t i = 0; wait->db == db && i < wait->key_count; i++) {
-        struct fr_word other = frm_word(wait->keys[i]);
-        if (frm_word_equal(&other, key)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Try to serve one session; it may go on waiting. */

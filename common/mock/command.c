@@ -53,6 +53,12 @@ const struct command *frm_command_find(const struct fr_word *words, size_t count
     return NULL;
 }
 
+unsigned frm_command_flags(const struct command *command, size_t count)
+{
+    bool is_long = (command->flags & DRAWS) && count > 2;
+    return is_long ? command->flags | LONG : command->flags;
+}
+
 /* Append to at most SHOWN_MAX bytes of text, as much as "%s" would show of a word. */
 static void unknown(struct out *out, const struct fr_word *words, size_t count)
 {

@@ -171,6 +171,7 @@ struct fr_mock_session {
     size_t queue_count;
     bool queue_has_denyoom;
     unsigned queue_flags; /* of what is queued, together */
+    size_t queue_words;   /* likewise */
     SLIST_HEAD(, watch) watches;
     struct dict subscriptions[SUB_KINDS];
     struct wait wait;
@@ -200,7 +201,8 @@ struct fr_mock {
     struct session_list waiting;
     TAILQ_HEAD(, ready) ready;
     int64_t next_session_id;
-    size_t watch_count; /* of all sessions */
+    size_t watch_count;  /* of all sessions */
+    size_t waited_count; /* keys that sessions wait for, each counted as often as it is */
     struct orders orders;
     struct dict snapshots;
     struct dict scripts; /* SHA-1 -> source */
@@ -223,7 +225,9 @@ enum command_flag {
     CONTROL = 16,   /* runs also in a transaction: EXEC and its kin */
     IN_PUBSUB = 32, /* allowed to a subscribed RESP2 session */
     WALKS = 64,     /* may go through a whole value, once; what pops asks for how much it wants */
-    LONG = 128      /* or through more: all keys, several values, a script */
+    LONG = 128,     /* or through more: all keys, several values, a script */
+    COPIES = 256,   /* may go through a value for each of its words */
+    DRAWS = 512     /* takes a count that may be any: how often it picks something */
 };
 
 struct call {
@@ -254,6 +258,9 @@ const struct command *frm_command_find(const struct fr_word *words, size_t count
 
 /* The name of the command of an identifier, NULL when the engine does not know it. */
 const char *frm_command_name(size_t id);
+
+/* The flags of a command that is called with so many words: LONG says of each whether it is. */
+unsigned frm_command_flags(const struct command *command, size_t count);
 
 /* Refuse a command as Redis words it, because of its name or number of words; true: it is fine. */
 bool frm_command_check(struct out *out, const struct fr_word *words, size_t count,

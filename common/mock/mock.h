@@ -60,8 +60,8 @@ void fr_mock_call(struct fr_mock_session *session, const struct fr_word *words, 
 
 /* The same for a command that takes no longer than looking up its words and going once through a
  * value of some MiB. False: it may take longer (a script, SORT, KEYS, the union of sets; SMEMBERS
- * or DEL where there is much in the engine; an EXEC of such), and nothing has been done. For
- * callers that others wait for. */
+ * or DEL where there is much in the engine; thousands of words; an EXEC of such), and nothing has
+ * been done. For callers that others wait for. */
 bool fr_mock_call_briefly(struct fr_mock_session *session, const struct fr_word *words,
                           size_t count);
 

@@ -4,10 +4,14 @@
 
 #include <string.h>
 
-/* Commands of a transaction that are as good as one. */
+/* What is brief takes some milliseconds at most. So many commands of a transaction and words of a
+ * command are; so many bytes, if they are looked at one by one, and if they are copied; and so many
+ * times one key is compared with another, that is watched or waited for. */
 #define BRIEF_QUEUE_MAX 256
-/* Bytes of an engine no value of which takes long to go through. */
-#define BRIEF_MEMORY_MAX (4 * 1024 * 1024)
+#define BRIEF_WORDS_MAX 16384
+#define BRIEF_WALK_MAX (4 * 1024 * 1024)
+#define BRIEF_COPY_MAX (64 * 1024 * 1024)
+#define BRIEF_COMPARES_MAX (256 * 1024)
 
 struct fr_mock_session *fr_mock_session_create(struct fr_mock *mock, void (*on_output)(void *arg),
                                                void *arg)
@@ -157,21 +161,36 @@ void frm_run(struct call *c, const struct command *command)
     command->run(c);
 }
 
-/* Whether what has these flags may take long: going through a value does where it may be large. */
-static bool is_long(const struct fr_mock *mock, unsigned flags)
-{
-    return (flags & LONG) || ((flags & WALKS) && mock->heap.used > BRIEF_MEMORY_MAX);
-}
+/* What is to be run, at worst. */
+struct task {
+    unsigned flags; /* enum command_flag, of all */
+    uint64_t commands, words;
+    uint64_t watches; /* that it adds */
+};
 
-/* Whether the command may take long now: one that is queued is not run, EXEC runs them all. */
-static bool may_take_long(const struct call *c, const struct command *command)
+static struct task task_of(const struct call *c, const struct command *command)
 {
     const struct fr_mock_session *session = c->session;
     if (c->row->id == FR_CMD_EXEC) {
-        return is_long(c->mock, session->queue_flags) || session->queue_count > BRIEF_QUEUE_MAX;
+        return (struct task){session->queue_flags | COPIES, session->queue_count,
+                             session->queue_words, 0};
     }
-    bool is_queued = (session->flags & IN_MULTI) && !(command->flags & CONTROL);
-    return !is_queued && is_long(c->mock, command->flags);
+    if ((session->flags & IN_MULTI) && !(command->flags & CONTROL)) {
+        return (struct task){0}; /* it is queued */
+    }
+    return (struct task){frm_command_flags(command, c->argc), 1, c->argc,
+                         c->row->id == FR_CMD_WATCH ? c->argc : 0};
+}
+
+static bool may_take_long(const struct call *c, const struct command *command)
+{
+    const struct fr_mock *mock = c->mock;
+    struct task task = task_of(c, command);
+    uint64_t walked = task.flags & WALKS ? task.commands * mock->heap.used : 0;
+    uint64_t copied = task.flags & COPIES ? task.words * mock->heap.used : 0;
+    uint64_t compares = task.words * (mock->watch_count + mock->waited_count + task.watches);
+    return (task.flags & LONG) || task.commands > BRIEF_QUEUE_MAX || task.words > BRIEF_WORDS_MAX ||
+           walked > BRIEF_WALK_MAX || copied > BRIEF_COPY_MAX || compares > BRIEF_COMPARES_MAX;
 }
 
 /* A command that is known, with the right number of words. */

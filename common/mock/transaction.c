@@ -30,7 +30,8 @@ void frm_queue(struct call *c, const struct command *command)
     STAILQ_INSERT_TAIL(&session->queue, queued, link);
     session->queue_count++;
     session->queue_has_denyoom |= (command->flags & DENY_OOM) != 0;
-    session->queue_flags |= command->flags;
+    session->queue_flags |= frm_command_flags(command, c->argc);
+    session->queue_words += c->argc;
     frm_status(c->out, "QUEUED");
 }
 
@@ -56,6 +57,7 @@ void frm_transaction_end(struct fr_mock_session *session)
     session->queue_count = 0;
     session->queue_has_denyoom = false;
     session->queue_flags = 0;
+    session->queue_words = 0;
     session->flags &= ~(unsigned)(IN_MULTI | DIRTY_EXEC);
     frm_unwatch(session);
 }

@@ -401,7 +401,63 @@ static void a_transaction_takes_as_long_as_what_is_queued(void)
     EXPECT_OUTPUT(one, "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
 }
 
+/* A name and that many words more, each another. */
+static bool call_many_briefly(struct fr_mock_session *session, const char *name, size_t count)
+{
+    char(*text)[16] = case_alloc(count * sizeof(*text));
+    struct fr_word *words = case_alloc((count + 1) * sizeof(*words));
+    words[0] = (struct fr_word){name, strlen(name)};
+    for (size_t i = 0; i < count; i++) {
+        int len = snprintf(text[i], sizeof(text[i]), "key:%zu", i);
+        words[i + 1] = (struct fr_word){text[i], (size_t)len};
+    }
+    return fr_mock_call_briefly(session, words, count + 1);
+}
+
+static void many_words_take_long(void)
+{
+    begin(NULL);
+    EXPECT(call_many_briefly(one, "EXISTS", 10000) && !call_many_briefly(one, "EXISTS", 20000));
+    EXPECT(call_many_briefly(one, "WATCH", 400) && !call_many_briefly(one, "WATCH", 1000));
+    EXPECT(call_many_briefly(other, "MSET", 400) && !call_many_briefly(other, "MSET", 1000));
+    EXPECT(call_briefly(one, "UNWATCH") && call_many_briefly(other, "MSET", 1000));
+    EXPECT_OUTPUT(one, ":0\r\n+OK\r\n+OK\r\n");
+    EXPECT_OUTPUT(other, "+OK\r\n+OK\r\n");
+    call(one, "BLPOP a b c d e f g h i j k l m n o p q r s t u v w x y z 0");
+    EXPECT(!call_many_briefly(other, "EXISTS", 15000));
+    call(other, "RPUSH z 1");
+    EXPECT(call_many_briefly(other, "EXISTS", 15000));
+    EXPECT_OUTPUT(one, "*2\r\n$1\r\nz\r\n$1\r\n1\r\n");
+    EXPECT_OUTPUT(other, ":1\r\n:500\r\n");
+}
+
+static void what_picks_as_often_as_it_is_told_takes_long(void)
+{
+    begin(NULL);
+    EXPECT(call_briefly(one, "SRANDMEMBER s") && !call_briefly(one, "SRANDMEMBER s -1000000000"));
+    EXPECT(!call_briefly(one, "HRANDFIELD h -2") && !call_briefly(one, "ZRANDMEMBER z -2"));
+    EXPECT(call_briefly(one, "MULTI") && call_briefly(one, "SRANDMEMBER s -2"));
+    EXPECT(!call_briefly(one, "EXEC") && call_briefly(one, "DISCARD"));
+    EXPECT_OUTPUT(one, "$-1\r\n+OK\r\n+QUEUED\r\n+OK\r\n");
+}
+
+static void a_value_that_is_gone_through_often_takes_long(void)
+{
+    begin(NULL);
+    EXPECT(call_briefly(one, "SETRANGE big 3000000 x") && call_briefly(one, "BITCOUNT big"));
+    EXPECT(call_briefly(one, "MULTI") && call_briefly(one, "BITCOUNT big") &&
+           call_briefly(one, "BITCOUNT big"));
+    EXPECT(!call_briefly(one, "EXEC") && call_briefly(one, "DISCARD"));
+    EXPECT_OUTPUT(one, ":3000001\r\n:4\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+OK\r\n");
+    EXPECT(!call_many_briefly(one, "MGET", 30) && call_many_briefly(one, "MGET", 2));
+    EXPECT_OUTPUT(one, "*2\r\n$-1\r\n$-1\r\n");
+}
+
 static const struct test_case cases[] = {
+    {"many words take long", many_words_take_long},
+    {"what picks as often as it is told takes long", what_picks_as_often_as_it_is_told_takes_long},
+    {"a value that is gone through often takes long",
+     a_value_that_is_gone_through_often_takes_long},
     {"what may take long is left undone, if that is asked for", what_may_take_long_is_left_undone},
     {"where there is much, going through it takes long",
      where_there_is_much_going_through_it_takes_long},
