@@ -2,6 +2,7 @@
 #include "daemon/placement.h"
 
 #include <sched.h>
+#include <string.h>
 
 enum {
     SLOW_NS = 10000,
@@ -22,6 +23,18 @@ static unsigned next_core(const cpu_set_t *cores)
     return core;
 }
 
+/* Whoever was free to go everywhere stays so, also where cores come and the container is given more:
+ * what is asked for by name then counts, and no more than the system allows now is taken of it. Who
+ * was held back on some of the cores by his own choice is so again. */
+static bool set_free(const cpu_set_t *cores)
+{
+    cpu_set_t all, now;
+    memset(&all, 0xff, sizeof all);
+    bool is_free = sched_setaffinity(0, sizeof all, &all) == 0;
+    bool is_same = is_free && sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, cores);
+    return is_same || sched_setaffinity(0, sizeof *cores, cores) == 0 || is_free;
+}
+
 /* Go there, and be free to go elsewhere. */
 static bool move(void)
 {
@@ -31,8 +44,7 @@ static bool move(void)
     }
     CPU_ZERO(&next);
     CPU_SET(next_core(&cores), &next);
-    return sched_setaffinity(0, sizeof next, &next) == 0 &&
-           sched_setaffinity(0, sizeof cores, &cores) == 0;
+    return sched_setaffinity(0, sizeof next, &next) == 0 && set_free(&cores);
 }
 
 void placement_note_write(struct placement *placement, int64_t took_ns, int64_t now_ns)

@@ -9,7 +9,8 @@
  *
  * So a worker whose writes to servers are slow moves to its next core, once. If that is the
  * server's, writes are quick from then on. If not, it is as before, and the pause until the next
- * time is twice as long. The worker is never bound to a core: the kernel may move it again. */
+ * time is twice as long. The worker is never bound to a core: the kernel may move it again, also to
+ * cores that a container is given later. */
 #ifndef PLACEMENT_H
 #define PLACEMENT_H
 
