@@ -14,6 +14,8 @@
 /* Beyond the memory of the engine, for requests that are not complete. */
 #define INPUT_BEYOND (128 * 1024)
 #define NEVER INT64_MAX
+/* Seconds until one that is in the middle of something is left to the end of the process. */
+#define LAST_S 1
 
 /* How many refer to the engine of this key, which need not have been started. */
 struct use {
@@ -25,6 +27,7 @@ struct use {
 static LIST_HEAD(, use) uses = LIST_HEAD_INITIALIZER(uses);
 static LIST_HEAD(host_list, mock_host) hosts = LIST_HEAD_INITIALIZER(hosts);
 static struct host_list ending = LIST_HEAD_INITIALIZER(ending); /* their threads go on alone */
+static struct host_list left = LIST_HEAD_INITIALIZER(left);     /* to the end of the process */
 static pthread_mutex_t hosts_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ----------------------------------------------------------------------------------------- thread
@@ -199,18 +202,31 @@ static void end_host(struct mock_host *host)
     pthread_mutex_unlock(&host->lock);
 }
 
-/* Free what has ended, or wait for all. */
-static void reap(bool waits)
+/* Free what has ended by then; NULL: now. */
+static void reap(const struct timespec *until)
 {
     struct mock_host *host;
     struct mock_host *next;
     for (host = LIST_FIRST(&ending); host != NULL; host = next) {
         next = LIST_NEXT(host, link);
-        if (waits || atomic_load(&host->has_ended)) {
+        bool has_ended =
+            until != NULL ? pthread_timedjoin_np(host->thread, NULL, until) == 0
+                          : atomic_load(&host->has_ended) && pthread_join(host->thread, NULL) == 0;
+        if (has_ended) {
             LIST_REMOVE(host, link);
-            pthread_join(host->thread, NULL);
             free_host(host);
         }
+    }
+}
+
+/* Their threads end with the process, wherever they are. */
+static void leave_rest(void)
+{
+    struct mock_host *host;
+    while ((host = LIST_FIRST(&ending)) != NULL) {
+        LIST_REMOVE(host, link);
+        LIST_INSERT_HEAD(&left, host, link);
+        pthread_detach(host->thread);
     }
 }
 
@@ -262,7 +278,7 @@ void mock_host_release(const struct prefix_settings *settings)
             end_host(host);
         }
     }
-    reap(false);
+    reap(NULL);
     pthread_mutex_unlock(&hosts_lock);
     free(key);
 }
@@ -270,10 +286,14 @@ void mock_host_release(const struct prefix_settings *settings)
 void mock_hosts_finish(void)
 {
     struct mock_host *host;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LAST_S;
     pthread_mutex_lock(&hosts_lock);
     while ((host = LIST_FIRST(&hosts)) != NULL) {
         end_host(host);
     }
-    reap(true);
+    reap(&until);
+    leave_rest();
     pthread_mutex_unlock(&hosts_lock);
 }

@@ -14,7 +14,8 @@
 void mock_host_hold(const struct prefix_settings *settings);
 void mock_host_release(const struct prefix_settings *settings);
 
-/* End all engines. No line may be left. */
+/* End all engines, for the end of the process. No line may be left. One that is in the middle of
+ * something is waited for for a second, and then left to itself. */
 void mock_hosts_finish(void);
 
 #endif

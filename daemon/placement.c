@@ -23,9 +23,9 @@ static unsigned next_core(const cpu_set_t *cores)
     return core;
 }
 
-/* Whoever was free to go everywhere stays so, also where cores come and the container is given more:
- * what is asked for by name then counts, and no more than the system allows now is taken of it. Who
- * was held back on some of the cores by his own choice is so again. */
+/* Whoever was free to go everywhere stays so, also where cores come and the container is given
+ * more: what is asked for by name then counts, and no more than the system allows now is taken of
+ * it. Who was held back on some of the cores by his own choice is so again. */
 static bool set_free(const cpu_set_t *cores)
 {
     cpu_set_t all, now;

@@ -14,12 +14,14 @@ enum {
     VALUE_LEN = 3 * 1024 * 1024,
     LARGE_COUNT = 10,
     LANES_MAX = 6,
+    WATCHED = 150000,
     CAP = 4096
 };
 
 static const char three_workers[] = "[flaskredisd]\nworkers = 3\n"
-                                    "[ONE]\nurl = mock://shared\nblocking_max = 200\n%s"
-                                    "[TWO]\nurl = mock://shared\n"
+                                    "[ONE]\nurl = mock://shared\nblocking_max = 200\n"
+                                    "connect_ms = 60000\n%s" /* however long a script takes */
+                                    "[TWO]\nurl = mock://shared\nconnect_ms = 60000\n"
                                     "[APART]\nurl = mock://\n";
 
 /* Some tenths of a second; a limit of the engine ends it after five. */
@@ -390,6 +392,26 @@ static void a_prefix_may_go_during_a_script(void)
     EXPECT_CALL(script, "DBSIZE", ":0\r\n");
 }
 
+/* Each word is compared with all before it, which takes some ten seconds. */
+static void who_computes_does_not_hold_up_the_end(void)
+{
+    NEEDS_DAEMON;
+    struct bytes request = {0};
+    pooler =
+        daemon_start("", "[flaskredisd]\nworkers = 1\nshutdown_ms = 100\n[ONE]\nurl = mock://\n");
+    struct client *client = daemon_client(pooler, "one");
+    bytes_printf(&request, "*%d\r\n$5\r\nWATCH\r\n", WATCHED + 1);
+    for (int i = 0; i < WATCHED; i++) {
+        bytes_printf(&request, "$8\r\n%08d\r\n", i);
+    }
+    client_send_bytes(client, request.data, request.len);
+    bytes_finish(&request);
+    client_wait_consumed(client);
+    int64_t since_ms = now_ms();
+    daemon_stop(pooler);
+    EXPECT_BETWEEN(now_ms() - since_ms, 0, patience_ms());
+}
+
 static const struct test_case cases[] = {
     {"clients of all workers change the same data", all_change_the_same_data},
     {"who blocks is served by whoever pushes", who_blocks_is_served_by_whoever_pushes},
@@ -407,5 +429,6 @@ static const struct test_case cases[] = {
     {"what stands behind a script waits for it", what_stands_behind_a_script_waits_for_it},
     {"who goes during a script leaves nothing", who_goes_during_a_script_leaves_nothing},
     {"a prefix may go during a script", a_prefix_may_go_during_a_script},
+    {"who computes does not hold up the end", who_computes_does_not_hold_up_the_end},
 };
 SUITE_MAIN("mock workers", cases)
