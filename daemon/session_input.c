@@ -76,11 +76,16 @@ static enum routed route_call(struct session *session, struct call *call)
 
 static void protocol_error(struct session *session, const char *text)
 {
-    if (session_is_quiet(session)) {
-        stats_count(&session->pool->context.stats, errors_protocol);
-        session_answer_error(session, "ERR %s", text);
-        session_close_when_written(session);
+    if (!session_is_quiet(session)) {
+        return;
     }
+    stats_count(&session->pool->context.stats, errors_protocol);
+    if (session_is_tunnel(session)) {
+        session_break_tunnel(session, text);
+        return;
+    }
+    session_answer_error(session, "ERR %s", text);
+    session_close_when_written(session);
 }
 
 /* An inline line is routed as the array it stands for. */

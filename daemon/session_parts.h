@@ -53,6 +53,10 @@ void session_end_diversion(struct session *session);
 /* session_tunnel.c */
 void session_on_tunnel(struct lease_holder *holder, const char *data, size_t len);
 
+/* The client has broken the protocol in a tunnel, as the error says: have the server tell it behind
+ * the replies that are owed, and end. */
+void session_break_tunnel(struct session *session, const char *error);
+
 /* session_messages.c: a frame has come on a connection with subscriptions. False: it is a reply. */
 bool session_take_frame(struct session *session, const char *data, size_t len);
 void session_note_refused_subscription(struct session *session);

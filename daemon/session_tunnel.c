@@ -1,6 +1,7 @@
 /* Tunnels: bytes pass between a client and its lease as they are, until RESET ends it. */
 #include "daemon/session_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/container.h"
@@ -53,4 +54,28 @@ void session_on_tunnel(struct lease_holder *holder, const char *data, size_t len
         session_forget_state(session);
         session_resume(session, STOP_WAIT);
     }
+}
+
+/* How the server is made to find this mistake: what it is sent is as wrong. */
+static const char *mistake_like(const char *error, char frame[16])
+{
+    static const char expected[] = "Protocol error: expected '$', got '";
+    if (strncmp(error, expected, sizeof expected - 1) == 0) {
+        snprintf(frame, 16, "*1\r\n%c\r\n", error[sizeof expected - 1]);
+        return frame;
+    }
+    return strstr(error, "unbalanced quotes") != NULL     ? "'\r\n"
+           : strstr(error, "invalid bulk length") != NULL ? "*1\r\n$x\r\n"
+                                                          : "*x\r\n";
+}
+
+/* Nobody counts the replies that are owed, so only the server can say it in the right place. It
+ * gets nothing of what the client sent, which it might take for something else. */
+void session_break_tunnel(struct session *session, const char *error)
+{
+    char frame[16];
+    const char *mistake = mistake_like(error, frame);
+    upstream_send_raw(session->lease->upstream, mistake, strlen(mistake));
+    upstream_end_input(session->lease->upstream);
+    session_stop(session, STOP_END);
 }

@@ -106,6 +106,31 @@ static void malformed_input_is_answered_exactly(void)
     }
 }
 
+/* In a transaction with CLIENT in it the replies that are owed are the server's business. */
+static void malformed_input_is_answered_behind_what_is_owed(void)
+{
+    static const char *const inputs[] = {"PING 'abc\r\n",     "*x\r\n",        "*1\r\nPING\r\n",
+                                         "*1\r\n$x\r\n",      "*1\r\n$-1\r\n", "*2147483648\r\n",
+                                         "*1\r\n\x80\x81\r\n"};
+    start("");
+    for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+        struct client *through = session(), *beside = direct();
+        struct client *both[] = {through, beside};
+        for (int who = 0; who < 2; who++) {
+            struct bytes input = {0};
+            bytes_add_script(&input, "MULTI; CLIENT NOSUCH; ECHO x; CLIENT NOSUCH");
+            bytes_add_text(&input, inputs[i]);
+            bytes_add_request(&input, "SET smuggled yes");
+            client_send_bytes(both[who], input.data, input.len);
+            bytes_finish(&input);
+        }
+        const struct bytes *expected = client_read_all(beside), *got = client_read_all(through);
+        expect_bytes(__FILE__, __LINE__, inputs[i], got->data, got->len, expected->data,
+                     expected->len);
+    }
+    EXPECT_CALL(session(), "EXISTS smuggled", ":0\r\n");
+}
+
 static void a_bulk_without_its_line_end_is_refused(void)
 {
     NEEDS_DAEMON; /* Redis skips the two bytes without looking */
@@ -170,6 +195,8 @@ static void unauthenticated_requests_are_small(void)
 static const struct test_case cases[] = {
     {"malformed input is answered exactly, wherever it is split",
      malformed_input_is_answered_exactly},
+    {"malformed input is answered behind what is owed",
+     malformed_input_is_answered_behind_what_is_owed},
     {"a bulk without its line end is refused", a_bulk_without_its_line_end_is_refused},
     {"odd but valid input is served, wherever it is split", odd_but_valid_input_is_served},
     {"requests before authentication are small", unauthenticated_requests_are_small},
