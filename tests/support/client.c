@@ -151,13 +151,26 @@ struct client *client_try_connect(const char *address)
     return client;
 }
 
+struct attempt {
+    const char *address;
+    struct client *client;
+};
+
+static bool has_connected(void *context)
+{
+    struct attempt *attempt = context;
+    attempt->client = client_try_connect(attempt->address);
+    return attempt->client != NULL;
+}
+
+/* A port may be listened on a moment later than the sockets that say that a daemon is there. */
 struct client *client_connect(const char *address)
 {
-    struct client *client = client_try_connect(address);
-    if (client == NULL) {
+    struct attempt attempt = {.address = address};
+    if (!wait_until(has_connected, &attempt, patience_ms())) {
         FAIL("%s: cannot connect: %s", address, strerror(errno));
     }
-    return client;
+    return attempt.client;
 }
 
 void client_close(struct client *client)
