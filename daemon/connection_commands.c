@@ -297,9 +297,11 @@ static enum routed on_hello(struct session *session, const struct call *call)
 
 static enum routed on_reset(struct session *session, const struct call *call)
 {
+    bool is_skipped = session->skips_this; /* that is not forgotten */
     (void)call;
     session_end_lease(session);
     session_forget_state(session);
+    session->skips_this = is_skipped;
     session_answer_text(session, "+RESET\r\n");
     return ROUTED;
 }

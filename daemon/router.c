@@ -279,6 +279,21 @@ static enum routed send_into_tunnel(struct session *session, const struct call *
     return ROUTED;
 }
 
+/* The server must be as silent in a tunnel as the session is. In a transaction it cannot be told:
+ * what it would answer cannot be kept from the client. */
+static bool hush_tunnel(struct session *session)
+{
+    static const char off[] = "*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$3\r\nOFF\r\n";
+    static const char skip[] = "*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n";
+    bool is_queueing = session->lease->state == LEASE_QUEUEING;
+    if (session->reply_mode == REPLY_OFF && !is_queueing) {
+        upstream_send_raw(session->lease->upstream, off, sizeof off - 1);
+    } else if (session->skips_this && !is_queueing) {
+        upstream_send_raw(session->lease->upstream, skip, sizeof skip - 1);
+    }
+    return !(session_is_silent(session) && is_queueing);
+}
+
 static enum routed tunnel_and_send(struct session *session, const struct call *call)
 {
     static const struct lease_wish wish = {.kind = QUOTA_STICKY};
@@ -290,6 +305,10 @@ static enum routed tunnel_and_send(struct session *session, const struct call *c
     }
     if (session_want_lease(session, &wish) == ROUTE_LATER) {
         return ROUTE_LATER;
+    }
+    if (!hush_tunnel(session)) {
+        session_close_when_written(session);
+        return ROUTED;
     }
     session_begin_tunnel(session);
     return send_into_tunnel(session, call);

@@ -107,6 +107,8 @@ static enum routed route_line(struct session *session, const char *line, size_t 
             .frame = frame, .len = (size_t)frame_len, .is_whole = true, .argc = request.argc};
         call_fill(&call, &request);
         routed = route_call(session, &call);
+    } else {
+        session->skips_this = false; /* it was what CLIENT REPLY SKIP was for */
     }
     free(frame);
     return routed;
@@ -118,8 +120,9 @@ static enum routed route_frame(struct session *session, const char *frame, size_
     if (request->is_inline) {
         return route_line(session, frame, request->scanned);
     }
-    if (request->argc == 0) {
-        return ROUTED; /* an empty array asks for nothing */
+    if (request->argc == 0) { /* an empty array asks for nothing, and may be skipped */
+        session->skips_this = false;
+        return ROUTED;
     }
     struct call call = {.frame = frame,
                         .len = request->scanned,

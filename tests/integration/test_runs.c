@@ -83,7 +83,34 @@ static void silence_ends_where_it_should(void)
     expect_same_script(
         "SET a 1; CLIENT REPLY SKIP; GET a; GET a; CLIENT REPLY OFF; INCR a; INCR a; "
         "MULTI; INCR a; EXEC; CLIENT REPLY ON; GET a; CLIENT REPLY SKIP; MULTI; "
-        "INCR a; EXEC; GET a");
+        "INCR a; EXEC; GET a; CLIENT REPLY SKIP; RESET; GET a; CLIENT REPLY OFF; RESET; GET a");
+}
+
+/* As by a server: an empty request is one that can be skipped. */
+static void silence_may_be_for_an_empty_request(void)
+{
+    struct bytes row = {0};
+    bytes_add_script(&row, "CLIENT REPLY SKIP");
+    bytes_add(&row, BYTES("\r\n"));
+    bytes_add_script(&row, "ECHO 1; CLIENT REPLY SKIP");
+    bytes_add(&row, BYTES("*0\r\n"));
+    bytes_add_script(&row, "ECHO 2; CLIENT REPLY SKIP; ECHO 3; ECHO 4; CLIENT REPLY SKIP");
+    bytes_add(&row, BYTES("*-1\r\nPING\r\n"));
+    case_defer(free, row.data);
+    expect_same_row(&row);
+}
+
+/* In a transaction the server cannot be told, and the client is closed. */
+static void silence_goes_on_in_a_tunnel(void)
+{
+    expect_same_script("CLIENT REPLY OFF; MONITOR; PING; GET a; RESET; GET a");
+    if (daemon_is_direct()) {
+        return;
+    }
+    struct client *one = session();
+    client_send_script(one, "PING; CLIENT REPLY OFF; MULTI; SET k v; CLIENT GETNAME; EXEC; GET a");
+    EXPECT_ALL(one, "+PONG\r\n");
+    EXPECT_CALL(session(), "GET k", "$-1\r\n");
 }
 
 static void requests_without_a_name_or_a_word(void)
@@ -224,6 +251,8 @@ static const struct test_case cases[] = {
     {"what cannot share a connection between plain ones",
      what_cannot_share_a_connection_between_plain_ones},
     {"silence ends where it should", silence_ends_where_it_should},
+    {"silence may be for an empty request", silence_may_be_for_an_empty_request},
+    {"silence goes on in a tunnel", silence_goes_on_in_a_tunnel},
     {"requests without a name or a word", requests_without_a_name_or_a_word},
     {"a broken one ends the row", a_broken_one_ends_the_row},
     {"a denied one is refused alone", a_denied_one_is_refused_alone},
