@@ -151,6 +151,14 @@ static size_t begin_stream(struct session *session, const char *frame)
     return len;
 }
 
+void session_check_count(struct session *session)
+{
+    bool is_full = session->outstanding >= session->pool->context.settings->outstanding_max;
+    if (is_full && session->stream == STREAM_NONE) {
+        session_stop(session, STOP_COUNT);
+    }
+}
+
 static void end_stream(struct session *session)
 {
     session->stream = STREAM_NONE;

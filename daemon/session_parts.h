@@ -32,6 +32,9 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg);
 void session_on_resume(struct loop_task *task);
 bool session_has_input(const struct session *session);
 
+/* Stop at "outstanding_max", but not in the middle of a request: its reply would never come. */
+void session_check_count(struct session *session);
+
 /* session_output.c */
 void session_on_writable(evutil_socket_t fd, short what, void *arg);
 void session_on_deliver(struct loop_task *task);
@@ -42,9 +45,6 @@ void session_account(struct session *session, size_t waiting);
 extern const struct reply_sink_ops session_sink_ops;
 void session_init_holder(struct session *session);
 void session_note_replies(struct session *session, unsigned count);
-
-/* Stop at "outstanding_max", but not in the middle of a request: its reply would never come. */
-void session_check_count(struct session *session);
 
 /* session_large.c */
 void session_note_part(struct session *session, const struct reply_part *part);

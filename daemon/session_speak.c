@@ -422,14 +422,6 @@ static enum routed wait_for_room(struct session *session)
     return ROUTE_LATER;
 }
 
-void session_check_count(struct session *session)
-{
-    bool is_full = session->outstanding >= session->pool->context.settings->outstanding_max;
-    if (is_full && session->stream == STREAM_NONE) {
-        session_stop(session, STOP_COUNT);
-    }
-}
-
 static void note_sent(struct session *session, uint32_t count)
 {
     session->outstanding += count;
