@@ -257,11 +257,12 @@ struct channel *channel_create(struct channels *channels, struct stats *stats, u
     channel->carrier.ops = &carrier_ops;
     channel->channels = channels;
     channel->stats = stats;
-    channel->carrier.shared_len = channel->len = fr_channel_len(request_cap, reply_cap);
+    channel->carrier.shared_len = fr_channel_len(request_cap, reply_cap);
     channel->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    void *mapping = channel->kick_fd < 0
-                        ? NULL
-                        : map_sealed("flaskredis channel", channel->len, 0, &channel->memory_fd);
+    void *mapping =
+        channel->kick_fd < 0
+            ? NULL
+            : map_sealed("flaskredis channel", channel->carrier.shared_len, 0, &channel->memory_fd);
     if (mapping == NULL) {
         int error = errno;
         if (channel->kick_fd >= 0) {
@@ -322,7 +323,7 @@ void channel_destroy(struct channel *channel)
     if (channel->memory_fd >= 0) {
         close(channel->memory_fd);
     }
-    munmap(channel->end.head, channel->len);
+    munmap(channel->end.head, channel->carrier.shared_len);
     close(channel->kick_fd);
     free(channel);
 }

@@ -82,7 +82,6 @@ struct channel {
     struct stats *stats;
     struct transport *transport;
     struct fr_channel_daemon end;
-    size_t len;
     int memory_fd; /* -1: handed out */
     int kick_fd;
     struct event kick;
