@@ -224,7 +224,12 @@ static void spin(struct loop *loop)
     spinning->left_out = spinning->penalty;
 }
 
-void loop_note_write(struct loop *loop, int64_t began_ns)
+int64_t loop_begin_write(const struct loop *loop)
+{
+    return loop->placement.is_wanted ? loop_now_ns() : 0;
+}
+
+void loop_end_write(struct loop *loop, int64_t began_ns)
 {
     if (loop->placement.is_wanted) {
         int64_t now_ns = loop_now_ns();

@@ -120,8 +120,10 @@ void loop_note_speaker(struct loop *loop, const void *speaker);
  * one of them does not give it back soon. */
 bool loop_give_way(struct loop *loop);
 
-/* A write to a server began then. */
-void loop_note_write(struct loop *loop, int64_t began_ns);
+/* A write to a server begins; how long it takes is looked at only while it decides something.
+ * Returns what loop_end_write() wants, when it has ended. */
+int64_t loop_begin_write(const struct loop *loop);
+void loop_end_write(struct loop *loop, int64_t began_ns);
 
 void loop_task_init(struct loop_task *task, enum loop_phase phase,
                     void (*run)(struct loop_task *task));

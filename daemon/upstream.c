@@ -334,11 +334,11 @@ static void write_requests(struct upstream *upstream)
     enum transport_outcome outcome = TRANSPORT_OK;
     while (outcome == TRANSPORT_OK && requests_unwritten(requests) > 0) {
         size_t written = 0;
-        int64_t began_ns = loop_now_ns();
+        int64_t began_ns = loop_begin_write(upstream->context->loop);
         outcome = transport_write(&upstream->transport, requests->bytes,
                                   (size_t)(requests->written - requests->begin),
                                   requests_unwritten(requests), &written);
-        loop_note_write(upstream->context->loop, began_ns);
+        loop_end_write(upstream->context->loop, began_ns);
         requests_note_written(requests, written, now_us(upstream));
         stats_add(&upstream_stats(upstream)->server_written_bytes, written);
     }
