@@ -35,9 +35,7 @@ static pthread_mutex_t hosts_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int64_t now_us(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return loop_now_ns() / 1000;
 }
 
 void mock_host_wake(struct mock_host *host)
