@@ -14,24 +14,8 @@ directory=$(mktemp -d "${TMPDIR:-/tmp}/flaskredis-check-bench.XXXXXX")
 readonly directory
 trap 'rm -rf "$directory"' EXIT
 
-passed=0
-failed=0
-
-check() { # sentence, command...
-    local sentence=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "  ok      $sentence"
-    else
-        failed=$((failed + 1))
-        echo "  FAILED  $sentence"
-    fi
-}
-
-same() { # expected, actual
-    [ "$1" = "$2" ] || { printf 'expected: %s\nactual:   %s\n' "$1" "$2" && return 1; }
-}
+# shellcheck source=tests/checks.sh
+. tests/checks.sh
 
 # --- a short run ----------------------------------------------------------------------------------
 

@@ -15,24 +15,8 @@ readonly INSTALLED=$STAGE$PREFIX
 readonly CONFIG=$INSTALLED/etc/flaskredis/flaskredis.conf
 trap 'rm -rf "$STAGE"' EXIT
 
-passed=0
-failed=0
-
-check() { # sentence, command...
-    local sentence=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "  ok      $sentence"
-    else
-        failed=$((failed + 1))
-        echo "  FAILED  $sentence"
-    fi
-}
-
-same() { # expected, actual
-    [ "$1" = "$2" ] || { printf 'expected: %s\nactual:   %s\n' "$1" "$2" && return 1; }
-}
+# shellcheck source=tests/checks.sh
+. tests/checks.sh
 
 # As from a shell of its own: of the make that runs the tests only the variables, which are in MAKE.
 make_target() {
