@@ -16,6 +16,7 @@ static struct daemon *pooler;
 
 #define REDIS "[REDIS]\nurl = {url}\n"
 #define CACHE "[CACHE]\nurl = {url}\n"
+#define ONE_WORKER "[flaskredisd]\nworkers = 1\n"
 
 static void start(const char *config)
 {
@@ -23,23 +24,33 @@ static void start(const char *config)
     pooler = daemon_start(server_url(server), config);
 }
 
-/* Two servers that tell who they are. */
-static void start_two(const char *settings)
+/* Two servers that tell who they are, and a daemon with these settings before the first. */
+static void start_two_with(const char *of_daemon, const char *of_prefix)
 {
     char *config = case_alloc(512);
-    snprintf(config, 512, REDIS "%s", settings);
+    snprintf(config, 512, "%s" REDIS "%s", of_daemon, of_prefix);
     start(config);
     other = server_start(NULL);
     server_ask(server, "SET me one");
     server_ask(other, "SET me two");
 }
 
-/* The prefix REDIS with these settings, at the other server. */
-static const char *at_other(const char *settings)
+static void start_two(const char *settings)
+{
+    start_two_with("", settings);
+}
+
+/* The prefix REDIS at the other server, with these settings of the daemon and its own. */
+static const char *at_other_with(const char *of_daemon, const char *of_prefix)
 {
     char *config = case_alloc(512);
-    snprintf(config, 512, "[REDIS]\nurl = %s\n%s", server_url(other), settings);
+    snprintf(config, 512, "%s[REDIS]\nurl = %s\n%s", of_daemon, server_url(other), of_prefix);
     return config;
+}
+
+static const char *at_other(const char *settings)
+{
+    return at_other_with("", settings);
 }
 
 #define EXPECT_RELOADED(config) EXPECT(daemon_reload(pooler, config))
@@ -119,9 +130,7 @@ static void a_transaction_that_takes_too_long_is_lost_as_with_its_connection(voi
     struct client *client = daemon_client(pooler, "redis");
     EXPECT_CALL(client, "MULTI", "+OK\r\n");
     EXPECT_CALL(client, "SET k v", "+QUEUED\r\n");
-    char *config = case_alloc(512);
-    snprintf(config, 512, "[flaskredisd]\nshutdown_ms = 0\n%s", at_other(""));
-    EXPECT_RELOADED(config);
+    EXPECT_RELOADED(at_other_with("[flaskredisd]\nshutdown_ms = 0\n", ""));
     EXPECT_INFO(server, "connected_clients", 1); /* the asker's */
     EXPECT_CALL_BEGINS(client, "SET k w", "-POOLLOST ");
     EXPECT_CALL_BEGINS(client, "EXEC", "-EXECABORT ");
@@ -284,23 +293,15 @@ static void who_has_not_moved_yet_moves_on(void)
 static void what_has_nowhere_to_go_any_more_is_answered_where_it_is(void)
 {
     NEEDS_DAEMON;
-    static const char one_worker[] = "[flaskredisd]\nworkers = 1\n";
-    char *config = case_alloc(512);
-    snprintf(config, 512, "%s" REDIS, one_worker);
-    start(config);
-    other = server_start(NULL);
-    server_ask(server, "SET me one");
-    server_ask(other, "SET me two");
+    start_two_with(ONE_WORKER, "");
     struct client *client = daemon_client(pooler, "redis");
     EXPECT_CALL(client, "GET me", "$3\r\none\r\n");
     server_freeze(server);
     client_send(client, "GET me");
-    snprintf(config, 512, "%s%s", one_worker, at_other(""));
-    EXPECT_RELOADED(config);
+    EXPECT_RELOADED(at_other_with(ONE_WORKER, ""));
     EXPECT_MOVES(daemon_client(pooler, "redis"));
     client_send(client, "GET me");
-    snprintf(config, 512, "%s" CACHE, one_worker);
-    EXPECT_RELOADED(config);
+    EXPECT_RELOADED(ONE_WORKER CACHE);
     EXPECT_CALL_BEGINS(daemon_client(pooler, "cache"), "CLIENT ID", ":");
     server_thaw(server);
     EXPECT_ALL(client, "$3\r\none\r\n$3\r\none\r\n");
@@ -315,9 +316,7 @@ static void the_end_comes_while_a_server_that_was_left_owes_a_reply(void)
     server_freeze(server);
     client_send(client, "GET me");
     client_wait_consumed(client);
-    char *config = case_alloc(512);
-    snprintf(config, 512, "[flaskredisd]\nshutdown_ms = 0\n%s", at_other(""));
-    EXPECT_RELOADED(config);
+    EXPECT_RELOADED(at_other_with("[flaskredisd]\nshutdown_ms = 0\n", ""));
     EXPECT_ALL(client, "");
     daemon_stop(pooler);
     server_thaw(server);
@@ -338,11 +337,7 @@ static void unblocking_asked_for_during_a_reload_stays_at_its_server(void)
 {
     NEEDS_DAEMON;
     static const char workers[] = "[flaskredisd]\nworkers = 3\n";
-    char *config = case_alloc(512);
-    snprintf(config, 512, "%s" REDIS, workers);
-    start(config);
-    other = server_start(NULL);
-    server_ask(other, "SET me two");
+    start_two_with(workers, "");
     struct client *blocked = daemon_client(pooler, "redis"), *askers[ASKERS];
     client_send(blocked, "CLIENT ID");
     int64_t id = client_read_number(blocked);
@@ -357,8 +352,7 @@ static void unblocking_asked_for_during_a_reload_stays_at_its_server(void)
     for (int i = 0; i < ASKERS; i++) {
         client_send(askers[i], "CLIENT UNBLOCK %lld", (long long)id);
     }
-    snprintf(config, 512, "%s%s", workers, at_other(""));
-    daemon_reconfigure(pooler, config);
+    daemon_reconfigure(pooler, at_other_with(workers, ""));
     process_signal(&pooler->process, SIGHUP);
     process_thaw(&pooler->process);
     EXPECT(wait_until(is_in_use, NULL, patience_ms()));
