@@ -63,7 +63,6 @@ static void apply(struct channels *channels, unsigned busy)
     publish(waiting, channels->page);
     /* of many, all that share the core would run before it comes back; who sleeps is woken first */
     channels->poller.expects = busy > 1 && busy < MANY;
-    channels->loop->placement.is_wanted = busy > 1;
 }
 
 /* A window without requests says nothing of the next. */

@@ -109,7 +109,7 @@ static bool has_tasks(const struct loop *loop)
 void loop_run_tasks(struct loop *loop)
 {
     for (int phase = 0; phase < LOOP_PHASES; phase++) {
-        if (phase == LOOP_SEND || phase == LOOP_ANSWER) {
+        if (phase == LOOP_SEND || phase == LOOP_ANSWER || phase == LOOP_SEND_LATE) {
             loop->turn_us = 0; /* what was read at the turn's beginning has waited until now */
         }
         run_phase(loop, (enum loop_phase)phase);
@@ -222,19 +222,6 @@ static void spin(struct loop *loop)
     spinning->penalty =
         spinning->penalty < SPIN_PENALTY_MOST ? spinning->penalty * 2 + 1 : SPIN_PENALTY_MOST;
     spinning->left_out = spinning->penalty;
-}
-
-int64_t loop_begin_write(const struct loop *loop)
-{
-    return loop->placement.is_wanted ? loop_now_ns() : 0;
-}
-
-void loop_end_write(struct loop *loop, int64_t began_ns)
-{
-    if (loop->placement.is_wanted) {
-        int64_t now_ns = loop_now_ns();
-        placement_note_write(&loop->placement, now_ns - began_ns, now_ns);
-    }
 }
 
 void loop_run(struct loop *loop)

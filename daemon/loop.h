@@ -5,8 +5,8 @@
  * and all replies of a turn reach a client in one write.
  *
  *   events ... -> RESUME (clients go on reading) -> SEND (upstreams write) -> ANSWER (those in this
- *   process are read) -> DELIVER (clients are written to) -> BURY (what died is freed; nothing
- *   refers to it any more)
+ *   process are read) -> DELIVER (clients are written to) -> SEND_LATE (upstreams write that had
+ *   better wait) -> BURY (what died is freed; nothing refers to it any more)
  *
  * What nobody waits for is left for later instead (SOON).
  */
@@ -31,6 +31,7 @@ enum loop_phase {
     LOOP_SEND,
     LOOP_ANSWER,
     LOOP_DELIVER,
+    LOOP_SEND_LATE,
     LOOP_BURY,
     LOOP_PHASES, /* of a turn's end */
     LOOP_SOON = LOOP_PHASES,
@@ -41,8 +42,7 @@ enum loop_phase {
 #define LOOP_SOON_MS 50
 
 /* Something to be done at the turn's end or soon, once however often it is asked for. Lives in its
- * owner.
- */
+ * owner, who may give it another phase while it is not queued. */
 struct loop_task {
     TAILQ_ENTRY(loop_task) next;
     void (*run)(struct loop_task *task);
@@ -119,11 +119,6 @@ void loop_note_speaker(struct loop *loop, const void *speaker);
 /* Let others run on this core who are waiting for it; at once, if nobody is. False: not now, since
  * one of them does not give it back soon. */
 bool loop_give_way(struct loop *loop);
-
-/* A write to a server begins; how long it takes is looked at only while it decides something.
- * Returns what loop_end_write() wants, when it has ended. */
-int64_t loop_begin_write(const struct loop *loop);
-void loop_end_write(struct loop *loop, int64_t began_ns);
 
 void loop_task_init(struct loop_task *task, enum loop_phase phase,
                     void (*run)(struct loop_task *task));

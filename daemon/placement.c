@@ -2,25 +2,34 @@
 #include "daemon/placement.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
-enum {
-    SLOW_NS = 10000,
-    MOST_NS = 100000, /* what took longer was interrupted */
-    WRITES = 64,      /* to be judged by */
-    AVERAGE_SHIFT = 5 /* a sample counts for 1/32 */
-};
+#include "daemon/peer_core.h"
 
-#define PAUSE_LEAST_NS INT64_C(10000000)
-#define PAUSE_MOST_NS INT64_C(10000000000)
+#define PAUSE_LEAST_US 3000
+#define PAUSE_MOST_US 100000
 
-static unsigned next_core(const cpu_set_t *cores)
+static atomic_uint policy; /* enum beside_server_policy */
+static atomic_int worker_count = 1;
+
+void placement_set_policy(enum beside_server_policy new_policy, int workers)
 {
-    unsigned core = (unsigned)sched_getcpu();
-    do {
-        core = (core + 1) % CPU_SETSIZE;
-    } while (!CPU_ISSET(core, cores));
-    return core;
+    atomic_store(&policy, new_policy);
+    atomic_store(&worker_count, workers);
+}
+
+static bool is_wanted(const cpu_set_t *cores)
+{
+    int count = CPU_COUNT(cores);
+    switch ((enum beside_server_policy)atomic_load_explicit(&policy, memory_order_relaxed)) {
+    case BESIDE_SERVER_AUTO:
+        return count == 2 && atomic_load_explicit(&worker_count, memory_order_relaxed) == 1;
+    case BESIDE_SERVER_YES:
+        return count > 1;
+    default:
+        return false;
+    }
 }
 
 /* Whoever was free to go everywhere stays so, also where cores come and the container is given
@@ -36,32 +45,44 @@ static bool set_free(const cpu_set_t *cores)
 }
 
 /* Go there, and be free to go elsewhere. */
-static bool move(void)
+static bool move(int core, const cpu_set_t *cores)
 {
-    cpu_set_t cores, next;
-    if (sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) < 2) {
-        return false;
-    }
-    CPU_ZERO(&next);
-    CPU_SET(next_core(&cores), &next);
-    return sched_setaffinity(0, sizeof next, &next) == 0 && set_free(&cores);
+    cpu_set_t there;
+    CPU_ZERO(&there);
+    CPU_SET((size_t)core, &there);
+    return sched_setaffinity(0, sizeof there, &there) == 0 && set_free(cores);
 }
 
-void placement_note_write(struct placement *placement, int64_t took_ns, int64_t now_ns)
+/* The core to be on, which is one of these; -1: any. */
+static int wanted_core(int fd, const cpu_set_t *cores)
 {
-    took_ns = took_ns < MOST_NS ? took_ns : MOST_NS;
-    placement->write_ns += (took_ns - placement->write_ns) / (1 << AVERAGE_SHIFT);
-    if (placement->is_fixed || ++placement->writes < WRITES) {
-        return;
+    int core = is_wanted(cores) ? peer_core(fd) : -1;
+    return core >= 0 && core < CPU_SETSIZE && CPU_ISSET((size_t)core, cores) ? core : -1;
+}
+
+static void look(struct placement *placement)
+{
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0) {
+        CPU_ZERO(&cores);
     }
-    if (placement->write_ns < SLOW_NS) {
-        placement->pause_ns = 0;
-    } else if (now_ns >= placement->next_ns) {
-        int64_t pause_ns = placement->pause_ns * 2;
-        pause_ns = pause_ns < PAUSE_MOST_NS ? pause_ns : PAUSE_MOST_NS;
-        placement->pause_ns = pause_ns < PAUSE_LEAST_NS ? PAUSE_LEAST_NS : pause_ns;
-        placement->next_ns = now_ns + placement->pause_ns;
-        placement->writes = 0;
-        placement->is_fixed = !move();
+    int core = wanted_core(placement->server, &cores);
+    bool was_beside = core == sched_getcpu();
+    placement->is_beside = core >= 0 && (was_beside || move(core, &cores));
+    placement->pause_us = was_beside ? placement->pause_us / 2 : placement->pause_us * 2;
+}
+
+static uint64_t within(uint64_t least, uint64_t value, uint64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+void placement_note_server(struct placement *placement, int fd, uint64_t now_us)
+{
+    if (fd >= 0 && now_us >= placement->next_us) {
+        placement->server = fd;
+        look(placement);
+        placement->pause_us = within(PAUSE_LEAST_US, placement->pause_us, PAUSE_MOST_US);
+        placement->next_us = now_us + placement->pause_us;
     }
 }

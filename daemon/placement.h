@@ -1,32 +1,49 @@
-/* Beside whom a worker runs: on the core of the server it speaks with, while several clients
- * share memory with it. Those on sockets wake it, and are woken, by interrupts as well.
+/* Beside whom a worker runs: on the core of the server it speaks with, on a host where server,
+ * worker and clients have not a core each.
  *
- * Waking a server that sleeps takes 1 to 3 µs on the worker's own core. On another one it takes an
- * interrupt, which costs a worker on a virtual machine 10 to 20 µs and lets the server wait for 30:
- * more than all the rest of a turn in which some clients ask. Where cores are idle that is the
- * price of running side by side, and the kernel decides for it. Where none is, it is a loss, and
- * the kernel leaves both where they happen to be.
+ * Such a host has idle cores for moments, and the kernel uses them: it wakes the server on the core
+ * beside the worker's. Then clients, worker and server wait for each other in turns, each for what
+ * the one before has done for all; a core is idle for a quarter of the time, and each wake-up is an
+ * interrupt on another core, which on a virtual machine takes 10 to 20 µs of whoever wakes. With
+ * worker and server on one core, waking costs 1 to 3 µs, and the clients have the other one for
+ * themselves: they ask while those two answer.
  *
- * So a worker whose writes to servers are slow moves to its next core, once. If that is the
- * server's, writes are quick from then on. If not, it is as before, and the pause until the next
- * time is twice as long. The worker is never bound to a core: the kernel may move it again, also to
- * cores that a container is given later. */
+ * So a worker that writes to a server looks now and then where that runs, and goes there. Where the
+ * kernel parts them again and again, it looks less often. It is never bound to a core: the kernel
+ * may move it again, also to cores that a container is given later.
+ *
+ * Where there are cores to spare, the kernel does better without this. */
 #ifndef PLACEMENT_H
 #define PLACEMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct placement {
-    int64_t write_ns; /* a write to a server takes so long, as a moving average */
-    unsigned writes;  /* since the last move */
-    int64_t next_ns;  /* no move before */
-    int64_t pause_ns; /* 0: the shortest */
-    bool is_wanted;   /* several clients share memory with it */
-    bool is_fixed;    /* there is no other core, or the system does not allow it */
+/* Words of a setting. */
+enum beside_server_policy {
+    BESIDE_SERVER_AUTO, /* where the worker is alone and has two cores */
+    BESIDE_SERVER_NO,
+    BESIDE_SERVER_YES
 };
 
-/* A write to a server took so long, and ended now. May move the calling thread. */
-void placement_note_write(struct placement *placement, int64_t took_ns, int64_t now_ns);
+struct placement {
+    int server;        /* the socket that was looked at last */
+    bool is_beside;    /* its peer and the worker are on one core since */
+    uint64_t next_us;  /* no look before */
+    uint64_t pause_us; /* from the last one to that */
+};
+
+/* For all threads; from any. */
+void placement_set_policy(enum beside_server_policy policy, int workers);
+
+/* Something is about to be written to a server over this socket; -1: there is none between it and
+ * the worker. May move the calling thread. */
+void placement_note_server(struct placement *placement, int fd, uint64_t now_us);
+
+/* Whether the thread runs beside the server at the other end of this socket, as far as is known. */
+static inline bool placement_is_beside(const struct placement *placement, int fd)
+{
+    return placement->is_beside && placement->server == fd;
+}
 
 #endif

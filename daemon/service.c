@@ -7,6 +7,7 @@
 
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/placement.h"
 
 struct settings *service_read(const struct service *service, struct problems *problems)
 {
@@ -106,6 +107,7 @@ void service_publish(struct service *service)
 static void use_daemon_settings(struct service *service, const struct daemon_settings *settings)
 {
     log_set_level(settings->log_level);
+    placement_set_policy(settings->beside_server, service->worker_count);
     atomic_store(&service->house.clients_max, settings->clients_max);
     atomic_store(&service->house.memory_max, settings->memory_max);
     atomic_store(&service->house.rings.most, settings->rings_max);

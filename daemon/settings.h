@@ -14,6 +14,7 @@
 
 #include "common/url.h"
 #include "daemon/log.h"
+#include "daemon/placement.h"
 
 enum auth_policy {
     AUTH_UPSTREAM,
@@ -61,6 +62,7 @@ struct word_list {
 #define SETTING_TYPE_LIST struct word_list
 #define SETTING_TYPE_MODE int64_t
 #define SETTING_TYPE_LEVEL enum log_level
+#define SETTING_TYPE_BESIDE_SERVER enum beside_server_policy
 #define SETTING_TYPE_AUTH enum auth_policy
 #define SETTING_TYPE_LOSS enum loss_policy
 #define SETTING_TYPE_LOADING enum loading_policy

@@ -29,6 +29,7 @@ enum value_type {
     VALUE_LIST,
     VALUE_MODE,
     VALUE_LEVEL,
+    VALUE_BESIDE_SERVER,
     VALUE_AUTH,
     VALUE_LOSS,
     VALUE_LOADING,

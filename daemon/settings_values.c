@@ -113,6 +113,8 @@ static const char *const bool_words[] = {"no", "yes", NULL};
 static const char *const level_words[] = {
     [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
     [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",     NULL};
+static const char *const beside_server_words[] = {
+    [BESIDE_SERVER_AUTO] = "auto", [BESIDE_SERVER_NO] = "no", [BESIDE_SERVER_YES] = "yes", NULL};
 static const char *const auth_words[] = {[AUTH_UPSTREAM] = "upstream",
                                          [AUTH_IGNORE] = "ignore",
                                          [AUTH_CHECK] = "check",
@@ -149,6 +151,8 @@ static const struct type {
     [VALUE_LIST] = {"list", read_list, sizeof(struct word_list), NULL},
     [VALUE_MODE] = {"octal", read_mode, sizeof(int64_t), NULL},
     [VALUE_LEVEL] = {"word", read_word, sizeof(enum log_level), level_words},
+    [VALUE_BESIDE_SERVER] = {"word", read_word, sizeof(enum beside_server_policy),
+                             beside_server_words},
     [VALUE_AUTH] = {"word", read_word, sizeof(enum auth_policy), auth_words},
     [VALUE_LOSS] = {"word", read_word, sizeof(enum loss_policy), loss_words},
     [VALUE_LOADING] = {"word", read_word, sizeof(enum loading_policy), loading_words},
@@ -161,6 +165,7 @@ static const struct type {
 
 /* read_word stores any of the enums as an unsigned. */
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "enum size");
+_Static_assert(sizeof(enum beside_server_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum auth_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum loss_policy) == sizeof(unsigned), "enum size");
 _Static_assert(sizeof(enum loading_policy) == sizeof(unsigned), "enum size");

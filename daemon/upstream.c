@@ -332,13 +332,13 @@ static void write_requests(struct upstream *upstream)
 {
     struct requests *requests = &upstream->requests;
     enum transport_outcome outcome = TRANSPORT_OK;
+    struct loop *loop = upstream->context->loop;
+    placement_note_server(&loop->placement, upstream->transport.fd, loop_turn_us(loop));
     while (outcome == TRANSPORT_OK && requests_unwritten(requests) > 0) {
         size_t written = 0;
-        int64_t began_ns = loop_begin_write(upstream->context->loop);
         outcome = transport_write(&upstream->transport, requests->bytes,
                                   (size_t)(requests->written - requests->begin),
                                   requests_unwritten(requests), &written);
-        loop_end_write(upstream->context->loop, began_ns);
         requests_note_written(requests, written, now_us(upstream));
         stats_add(&upstream_stats(upstream)->server_written_bytes, written);
     }
@@ -354,9 +354,23 @@ static void write_requests(struct upstream *upstream)
     note_room(upstream);
 }
 
+/* A server on our core takes it from us as soon as it is written to, for as long as it has work.
+ * That had better not begin before the replies at hand are with their clients, who ask for more on
+ * another core meanwhile. */
+static bool goes_late(const struct upstream *upstream)
+{
+    return placement_is_beside(&upstream->context->loop->placement, upstream->transport.fd);
+}
+
 static void flush(struct loop_task *task)
 {
     struct upstream *upstream = container_of(task, struct upstream, flush);
+    if (task->phase == LOOP_SEND && goes_late(upstream)) {
+        task->phase = LOOP_SEND_LATE;
+        loop_defer(upstream->context->loop, task);
+        return;
+    }
+    task->phase = LOOP_SEND;
     if (upstream->state == UPSTREAM_READY && !upstream->transport.is_writing &&
         !upstream->is_deaf) {
         write_requests(upstream);

@@ -202,7 +202,7 @@ back_to_normal() {
 
 # --- the sandbox ------------------------------------------------------------------------------------
 
-exposure_is_low() { systemd-analyze security --no-pager --threshold=12 "$UNIT" | tail -n 1; }
+exposure_is_low() { systemd-analyze security --no-pager --threshold=14 "$UNIT" | tail -n 1; }
 
 sandbox_holds() {
     local pid status

@@ -73,7 +73,6 @@ static void one_that_is_answered_soon_looks_for_its_reply(void)
     EXPECT(spin_ns() > 0);
     EXPECT_NUMBER(atomic_load(&page.yields), 0);
     EXPECT(!channels.poller.expects);
-    EXPECT(!loop.placement.is_wanted);
 }
 
 static void several_are_expected_until_all_have_asked(void)
@@ -82,7 +81,6 @@ static void several_are_expected_until_all_have_asked(void)
     speak(3, QUICK_US);
     EXPECT(spin_ns() > 0);
     EXPECT(channels.poller.expects);
-    EXPECT(loop.placement.is_wanted);
     EXPECT(waiting_expects_more(&channels.waiting));
     ask(2);
     EXPECT(waiting_expects_more(&channels.waiting));
@@ -99,7 +97,6 @@ static void many_let_others_run_and_the_worker_sleeps(void)
     EXPECT_NUMBER(spin_ns(), 0);
     EXPECT(atomic_load(&page.yields) > 0);
     EXPECT(!channels.poller.expects);
-    EXPECT(loop.placement.is_wanted);
     EXPECT(waiting_expects_more(&channels.waiting));
 }
 
@@ -146,7 +143,6 @@ static void when_none_is_polled_nobody_is_expected(void)
     EXPECT(channels.poller.expects);
     waiting_note_silence(&channels);
     EXPECT(!channels.poller.expects);
-    EXPECT(!loop.placement.is_wanted);
     EXPECT(!waiting_expects_more(&channels.waiting));
 }
 

@@ -9,7 +9,7 @@
 #include "tests/support/suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TASKS_MAX 10
+#define TASKS_MAX 12
 
 /* A task that writes its name down, and then does to another what it is told. */
 struct scribe {
@@ -19,6 +19,7 @@ struct scribe {
     struct scribe *defers;
     struct scribe *cancels;
     bool stops;
+    enum loop_phase puts_off_to; /* from its own, when not 0, once */
 };
 
 static struct loop loop;
@@ -38,6 +39,11 @@ static void on_task(struct loop_task *task)
     }
     if (scribe->cancels != NULL) {
         loop_cancel(&loop, &scribe->cancels->task);
+    }
+    if (scribe->puts_off_to != 0) {
+        task->phase = scribe->puts_off_to;
+        scribe->puts_off_to = 0;
+        loop_defer(&loop, task);
     }
     if (scribe->stops) {
         loop_stop(&loop);
@@ -80,9 +86,9 @@ static void defer_all(const char *names)
 
 static void phases_run_in_their_order_and_tasks_in_that_of_deferring(void)
 {
-    begin("4321043210");
-    defer_all("abcdefghij");
-    EXPECT_TURN("ejdichbgaf");
+    begin("543210543210");
+    defer_all("abcdefghijkl");
+    EXPECT_TURN("flekdjcibhag");
     EXPECT_TURN("");
 }
 
@@ -131,6 +137,19 @@ static void two_tasks_of_one_phase_that_defer_each_other_take_turns(void)
     EXPECT_TURN("");
 }
 
+static void a_task_that_puts_itself_off_runs_later_in_the_turn(void)
+{
+    begin("013");
+    scribes[1].puts_off_to = LOOP_SEND_LATE;
+    defer_all("abc");
+    EXPECT_TURN("abcb");
+    scribes[1].task.phase = LOOP_SEND;
+    scribes[1].puts_off_to = LOOP_SEND_LATE;
+    scribes[2].cancels = &scribes[1];
+    defer_all("cb");
+    EXPECT_TURN("bc");
+}
+
 static void a_cancelled_task_does_not_run(void)
 {
     begin("000");
@@ -175,7 +194,7 @@ static void a_task_that_cancels_what_it_deferred_leaves_nothing(void)
 
 static void what_is_left_for_soon_runs_by_itself(void)
 {
-    begin("553");
+    begin("663");
     scribes[0].again = 1;
     defer_all("abab");
     EXPECT_TURN("");
@@ -314,6 +333,8 @@ static const struct test_case cases[] = {
      a_task_deferred_from_a_task_runs_this_turn_only_in_a_later_phase},
     {"two tasks of one phase that defer each other take turns",
      two_tasks_of_one_phase_that_defer_each_other_take_turns},
+    {"a task that puts itself off to a later phase runs once more in the turn",
+     a_task_that_puts_itself_off_runs_later_in_the_turn},
     {"a cancelled task does not run", a_cancelled_task_does_not_run},
     {"a task may cancel any other from within", a_task_may_cancel_any_other_from_within},
     {"a task that cancels what it deferred leaves nothing",

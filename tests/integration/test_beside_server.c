@@ -1,0 +1,153 @@
+/* A worker that goes where its server runs, and answers as ever. */
+#include <dirent.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/client.h"
+#include "tests/support/cores.h"
+#include "tests/support/daemon.h"
+#include "tests/support/pair.h"
+#include "tests/support/suite.h"
+
+#define SETTINGS(text) "[flaskredisd]\nworkers = 1\n" text "[REDIS]\nurl = {url}\n"
+
+static struct core_pair cores;
+
+/* The core that the thread of the worker ran on last. */
+static int core_of_worker(void)
+{
+    char path[300], name[32] = "";
+    int core = -1;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pooler->process.pid);
+    DIR *threads = opendir(path);
+    EXPECT(threads != NULL);
+    struct dirent *thread;
+    while (core < 0 && (thread = readdir(threads)) != NULL) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)pooler->process.pid,
+                 thread->d_name);
+        const char *stat = file_text(path);
+        if (sscanf(stat, "%*d (%31[^)])", name) == 1 && strcmp(name, "worker 0") == 0) {
+            sscanf(strrchr(stat, ')'),
+                   ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                   "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d",
+                   &core);
+        }
+    }
+    closedir(threads);
+    return core;
+}
+
+static void keep_server_on(int core)
+{
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET((size_t)core, &only);
+    EXPECT(sched_setaffinity(server->process.pid, sizeof only, &only) == 0);
+}
+
+/* The kernel moves it as well, at any time; most of the time it is where it wants to be. */
+static void expect_worker_on(int core, struct client *client)
+{
+    int there = 0;
+    for (int i = 0; i < 200 && there < 10; i++) {
+        for (int j = 0; j < 100; j++) {
+            client_send_script(client, "PING; SET k v; GET k");
+        }
+        for (int j = 0; j < 300; j++) {
+            client_read(client);
+        }
+        there += core_of_worker() == core;
+    }
+    EXPECT_NUMBER(there, 10);
+}
+
+static void expect_to_follow(const char *url)
+{
+    pooler = daemon_start(url, SETTINGS("beside_server = yes\n"));
+    struct client *client = session();
+    for (int round = 0; round < 3; round++) {
+        keep_server_on(cores.first);
+        expect_worker_on(cores.first, client);
+        keep_server_on(cores.second);
+        expect_worker_on(cores.second, client);
+    }
+}
+
+static void a_worker_follows_a_server_on_a_unix_socket(void)
+{
+    NEEDS_DAEMON;
+    if (cores_take_two(&cores)) {
+        server = server_start(NULL);
+        expect_to_follow(server_url(server));
+    }
+}
+
+static void a_worker_follows_a_server_on_tcp(void)
+{
+    NEEDS_DAEMON;
+    if (cores_take_two(&cores)) {
+        server = server_start(NULL);
+        expect_to_follow(server_tcp_url(server));
+    }
+}
+
+static void a_reload_ends_it_and_begins_it(void)
+{
+    NEEDS_DAEMON;
+    if (!cores_take_two(&cores)) {
+        return;
+    }
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), SETTINGS("beside_server = no\n"));
+    struct client *client = session();
+    EXPECT_CALL(client, "PING", "+PONG\r\n");
+    EXPECT(daemon_reload(pooler, SETTINGS("beside_server = yes\n")));
+    keep_server_on(cores.second);
+    expect_worker_on(cores.second, client);
+    EXPECT(daemon_reload(pooler, SETTINGS("beside_server = no\n")));
+    EXPECT_CALL(client, "PING", "+PONG\r\n");
+}
+
+/* Replies go to their clients before requests go to the server: in what order they come to each
+ * stays as it was. */
+static void replies_and_requests_in_one_turn_keep_their_order(void)
+{
+    NEEDS_DAEMON;
+    if (!cores_take_two(&cores)) {
+        return;
+    }
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), SETTINGS("beside_server = yes\n"));
+    struct client *clients[8];
+    for (int i = 0; i < 8; i++) {
+        clients[i] = session();
+    }
+    for (int round = 1; round <= 200; round++) {
+        for (int i = 0; i < 8; i++) {
+            client_send(clients[i], "INCR k%d", i);
+            client_send_script(clients[i], "MULTI; PING; ECHO a; EXEC");
+        }
+        for (int i = 0; i < 8; i++) {
+            char number[40];
+            int len = snprintf(number, sizeof number, ":%d\r\n", round);
+            const struct bytes *reply = client_read(clients[i]);
+            expect_bytes(__FILE__, __LINE__, "INCR", reply->data, reply->len, number, (size_t)len);
+            EXPECT_REPLY(clients[i], "+OK\r\n");
+            EXPECT_REPLY(clients[i], "+QUEUED\r\n");
+            EXPECT_REPLY(clients[i], "+QUEUED\r\n");
+            EXPECT_REPLY(clients[i], "*2\r\n+PONG\r\n$1\r\na\r\n");
+        }
+    }
+}
+
+static const struct test_case cases[] = {
+    {"a worker follows a server on a Unix socket", a_worker_follows_a_server_on_a_unix_socket},
+    {"a worker follows a server on TCP", a_worker_follows_a_server_on_tcp},
+    {"a reload ends it and begins it", a_reload_ends_it_and_begins_it},
+    {"replies and requests in one turn keep their order",
+     replies_and_requests_in_one_turn_keep_their_order},
+};
+
+SUITE_MAIN("beside_server", cases)
