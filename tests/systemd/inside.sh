@@ -214,6 +214,27 @@ sandbox_holds() {
         ! nsenter --target "$pid" --mount touch /usr/made-inside
 }
 
+worker_is_on() { # core
+    local worker
+    worker=$(grep -lx 'worker 0' /proc/"$(property MainPID)"/task/*/comm)
+    printf 'INCR core\n%.0s' {1..400} | redis-cli -s "$RUN/redis.sock" >/dev/null
+    same "$1" "$(sed 's/.*) //' "${worker%comm}stat" | cut -d ' ' -f 37)"
+}
+
+# Both ways, so that it is not there by chance.
+worker_follows_its_server() {
+    local server cores core
+    server=$(systemctl show -P MainPID redis-server)
+    cores=$(nproc)
+    [ "$cores" -ge 2 ] || return 0
+    configure '[flaskredisd]' 'beside_server = yes' '[REDIS]' '[CACHE]' 'url = redis://localhost:6379/1'
+    systemctl reload "$UNIT" || return 1
+    for core in 0 1 0 1; do
+        taskset -pc "$core" "$server" && eventually 5 worker_is_on "$core" || return 1
+    done
+    taskset -pc "0-$((cores - 1))" "$server"
+}
+
 # Root may ask, another user not: the daemon sees who is at the other end.
 peers_are_known() {
     [ -S "$RUN/admin.sock" ] || return 0
@@ -273,6 +294,7 @@ check 'a credential that is missing is told' credential_that_is_missing_is_told
 check 'without, all is as before' back_to_normal
 check 'its exposure is low' exposure_is_low
 check 'the sandbox holds' sandbox_holds
+check 'a worker follows its server through the sandbox' worker_follows_its_server
 check 'peers are known through the sandbox' peers_are_known
 check 'a socket unit starts the service with the first client' socket_unit_starts_the_service
 check 'and stays over a restart' socket_unit_survives_a_restart
