@@ -12,7 +12,7 @@
  * kernel parts them again and again, it looks less often. It is never bound to a core: the kernel
  * may move it again, also to cores that a container is given later.
  *
- * Where there are cores to spare, the kernel does better without this. */
+ * With more cores each can have one of its own, and the kernel is left alone unless it is told. */
 #ifndef PLACEMENT_H
 #define PLACEMENT_H
 
