@@ -51,7 +51,7 @@ static void on_soon(evutil_socket_t fd, short what, void *arg)
     struct loop *loop = arg;
     (void)fd, (void)what;
     run_phase(loop, LOOP_SOON);
-    if (!TAILQ_EMPTY(&loop->tasks[LOOP_SOON])) {
+    if (loop_has(loop, LOOP_SOON)) {
         expect_soon(loop);
     }
 }
@@ -99,7 +99,7 @@ void loop_finish(struct loop *loop)
 static bool has_tasks(const struct loop *loop)
 {
     for (int phase = 0; phase < LOOP_PHASES; phase++) {
-        if (!TAILQ_EMPTY(&loop->tasks[phase])) {
+        if (loop_has(loop, (enum loop_phase)phase)) {
             return true;
         }
     }

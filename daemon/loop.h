@@ -130,6 +130,12 @@ void loop_read_clock(struct loop *loop);
  * LOOP_SOON within LOOP_SOON_MS. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 
+/* Whether a task of this phase is queued. */
+static inline bool loop_has(const struct loop *loop, enum loop_phase phase)
+{
+    return !TAILQ_EMPTY(&loop->tasks[phase]);
+}
+
 /* Take back a task that is queued. */
 void loop_cancel(struct loop *loop, struct loop_task *task);
 

@@ -356,10 +356,13 @@ static void write_requests(struct upstream *upstream)
 
 /* A server on our core takes it from us as soon as it is written to, for as long as it has work.
  * That had better not begin before the replies at hand are with their clients, who ask for more on
- * another core meanwhile. */
+ * another core meanwhile. What was to be written behind it stays behind it: in which order clients
+ * block on connections of their own is decided by that. */
 static bool goes_late(const struct upstream *upstream)
 {
-    return placement_is_beside(&upstream->context->loop->placement, upstream->transport.fd);
+    const struct loop *loop = upstream->context->loop;
+    int fd = upstream->transport.fd;
+    return placement_is_beside(&loop->placement, fd) || (fd >= 0 && loop_has(loop, LOOP_SEND_LATE));
 }
 
 static void flush(struct loop_task *task)

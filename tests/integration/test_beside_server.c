@@ -9,6 +9,7 @@
 #include "tests/support/cores.h"
 #include "tests/support/daemon.h"
 #include "tests/support/pair.h"
+#include "tests/support/process.h"
 #include "tests/support/suite.h"
 
 #define SETTINGS(text) "[flaskredisd]\nworkers = 1\n" text "[REDIS]\nurl = {url}\n"
@@ -142,12 +143,57 @@ static void replies_and_requests_in_one_turn_keep_their_order(void)
     }
 }
 
+enum {
+    BLOCKERS = 6
+};
+
+static void serve_blocked(struct client **clients)
+{
+    EXPECT_INFO(server, "blocked_clients", BLOCKERS);
+    for (int i = 0; i < BLOCKERS; i++) {
+        char expected[40];
+        int len = snprintf(expected, sizeof expected, "*2\r\n$1\r\nq\r\n$1\r\n%d\r\n", i);
+        server_ask(server, "RPUSH q %d", i);
+        const struct bytes *reply = client_read(clients[i]);
+        expect_bytes(__FILE__, __LINE__, "BLPOP", reply->data, reply->len, expected, (size_t)len);
+    }
+}
+
+/* Each on a connection of its own, of which the worker knows of one, most of the time, that it is
+ * beside its server. */
+static void clients_that_ask_in_one_turn_block_in_that_order(void)
+{
+    NEEDS_DAEMON;
+    if (!cores_take_two(&cores)) {
+        return;
+    }
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), SETTINGS("beside_server = yes\n"));
+    struct client *clients[BLOCKERS];
+    for (int i = 0; i < BLOCKERS; i++) {
+        clients[i] = session();
+        client_send(clients[i], "BLPOP q 0");
+        EXPECT_INFO(server, "blocked_clients", i + 1);
+    }
+    serve_blocked(clients);
+    for (int round = 0; round < 100; round++) {
+        process_freeze(&pooler->process);
+        for (int i = 0; i < BLOCKERS; i++) {
+            client_send(clients[i], "BLPOP q 0");
+        }
+        process_thaw(&pooler->process);
+        serve_blocked(clients);
+    }
+}
+
 static const struct test_case cases[] = {
     {"a worker follows a server on a Unix socket", a_worker_follows_a_server_on_a_unix_socket},
     {"a worker follows a server on TCP", a_worker_follows_a_server_on_tcp},
     {"a reload ends it and begins it", a_reload_ends_it_and_begins_it},
     {"replies and requests in one turn keep their order",
      replies_and_requests_in_one_turn_keep_their_order},
+    {"clients that ask in one turn block in that order",
+     clients_that_ask_in_one_turn_block_in_that_order},
 };
 
 SUITE_MAIN("beside_server", cases)
