@@ -357,12 +357,15 @@ static void write_requests(struct upstream *upstream)
 /* A server on our core takes it from us as soon as it is written to, for as long as it has work.
  * That had better not begin before the replies at hand are with their clients, who ask for more on
  * another core meanwhile. What was to be written behind it stays behind it: in which order clients
- * block on connections of their own is decided by that. */
+ * block on connections of their own is decided by that. Not so what goes through a tunnel: its
+ * client may be found gone when it is written to, and what it sent before is still to be carried
+ * out. */
 static bool goes_late(const struct upstream *upstream)
 {
     const struct loop *loop = upstream->context->loop;
     int fd = upstream->transport.fd;
-    return placement_is_beside(&loop->placement, fd) || (fd >= 0 && loop_has(loop, LOOP_SEND_LATE));
+    return fd >= 0 && !upstream->is_tunnel &&
+           (placement_is_beside(&loop->placement, fd) || loop_has(loop, LOOP_SEND_LATE));
 }
 
 static void flush(struct loop_task *task)

@@ -195,6 +195,40 @@ static void clients_that_ask_in_one_turn_block_in_that_order(void)
     }
 }
 
+/* Who monitors sends something and goes, and is found gone in the same turn, when it is to be told
+ * what another one did. */
+static void last_words_in_a_tunnel_are_carried_out(void)
+{
+    NEEDS_DAEMON;
+    if (!cores_take_two(&cores)) {
+        return;
+    }
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), SETTINGS("beside_server = yes\n"));
+    for (int round = 0; round < 10; round++) {
+        server_ask(server, "SCRIPT FLUSH");
+        struct client *one = session();
+        EXPECT_CALL(one, "MONITOR", "+OK\r\n");
+        client_send(one, "PING");
+        client_read(one); /* its reply, and that it was sent: nothing more is on its way */
+        client_read(one);
+        process_freeze(&pooler->process);
+        server_ask(server, "PING");
+        server_ask(server, "PING"); /* it has told of the first */
+        client_send(one, "SCRIPT LOAD return");
+        client_close(one);
+        server_freeze(server); /* else it may find the monitor gone, too, before it reads */
+        process_thaw(&pooler->process);
+        struct client *other = session();
+        for (int i = 0; i < 3; i++) { /* the turn is over */
+            EXPECT_CALL_BEGINS(other, "CLIENT ID", ":");
+        }
+        client_close(other);
+        server_thaw(server);
+        EXPECT_INFO(server, "number_of_cached_scripts", 1);
+    }
+}
+
 static const struct test_case cases[] = {
     {"a worker follows a server on a Unix socket", a_worker_follows_a_server_on_a_unix_socket},
     {"a worker follows a server on TCP", a_worker_follows_a_server_on_tcp},
@@ -203,6 +237,7 @@ static const struct test_case cases[] = {
      replies_and_requests_in_one_turn_keep_their_order},
     {"clients that ask in one turn block in that order",
      clients_that_ask_in_one_turn_block_in_that_order},
+    {"last words in a tunnel are carried out", last_words_in_a_tunnel_are_carried_out},
 };
 
 SUITE_MAIN("beside_server", cases)
