@@ -271,6 +271,10 @@ static void a_large_reply_has_nobody_behind_it(void)
     while (client_gather(one) < 2 * MIB || peer_connections(peer) < 2) {
         EXPECT(!one->ended && now_ms() < deadline);
     }
+    peer_expect(peer, "CLIENT SETNAME", 2);
+    for (int i = 0; i < 3; i++) { /* the daemon has seen that it is answered */
+        EXPECT_CALL_BEGINS(other, "CLIENT ID", ":");
+    }
     EXPECT_CALL(other, "GET small", "$1\r\nv\r\n");
     EXPECT(peer_connection_of(peer, "GET small") != peer_connection_of(peer, "GET large"));
     peer_send(peer, peer_connection_of(peer, "GET large"), "end\r\n");
