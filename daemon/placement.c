@@ -32,25 +32,30 @@ static bool is_wanted(const cpu_set_t *cores)
     }
 }
 
-/* Whoever was free to go everywhere stays so, also where cores come and the container is given
- * more: what is asked for by name then counts, and no more than the system allows now is taken of
- * it. Who was held back on some of the cores by his own choice is so again. */
-static bool set_free(const cpu_set_t *cores)
+/* Whether the thread is free to go everywhere, these cores being all that the system allows now: it
+ * has no more of them when it asks for all by name, as it has done then. */
+static bool is_free(const cpu_set_t *all, const cpu_set_t *cores)
 {
-    cpu_set_t all, now;
-    memset(&all, 0xff, sizeof all);
-    bool is_free = sched_setaffinity(0, sizeof all, &all) == 0;
-    bool is_same = is_free && sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, cores);
-    return is_same || sched_setaffinity(0, sizeof *cores, cores) == 0 || is_free;
+    cpu_set_t now;
+    return sched_setaffinity(0, sizeof *all, all) == 0 &&
+           sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, cores);
 }
 
-/* Go there, and be free to go elsewhere. */
+/* Go there, and be free to go elsewhere. Who was free to go everywhere stays so, also where cores
+ * come and the container is given more. Who was held back on some of the cores by his own choice is
+ * so again. Which of them it is has to be found first: on a busy core it takes a while to be there,
+ * and a container that grows meanwhile would look like such a choice. */
 static bool move(int core, const cpu_set_t *cores)
 {
-    cpu_set_t there;
+    cpu_set_t all, there;
+    memset(&all, 0xff, sizeof all);
+    const cpu_set_t *then = is_free(&all, cores) ? &all : cores;
     CPU_ZERO(&there);
     CPU_SET((size_t)core, &there);
-    return sched_setaffinity(0, sizeof there, &there) == 0 && set_free(cores);
+    bool is_there = sched_setaffinity(0, sizeof there, &there) == 0;
+    bool is_back = sched_setaffinity(0, sizeof *then, then) == 0 ||
+                   sched_setaffinity(0, sizeof all, &all) == 0; /* all of them have been taken */
+    return is_there && is_back;
 }
 
 /* The core to be on, which is one of these; -1: any. */
