@@ -134,11 +134,10 @@ static void find(struct search *search)
  */
 
 /* How many requests may be sent: none also when more are outstanding than may be, as after the
- * limit was changed. The next one then goes through the router, and stops the session. */
+ * number was lowered. The next one then goes through the router, and stops the session. */
 static uint32_t room(const struct session *session, int64_t most)
 {
-    int64_t limit = session->pool->context.settings->outstanding_max;
-    int64_t left = limit - (int64_t)session->outstanding;
+    int64_t left = (int64_t)session_most(session) - (int64_t)session->outstanding;
     most = most < RUN_COUNT_MAX ? most : RUN_COUNT_MAX;
     left = left < most ? left : most;
     return left > 0 ? (uint32_t)left : 0;

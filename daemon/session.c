@@ -192,6 +192,7 @@ void session_create(struct pool *pool, int fd)
     session->queued_db = -1;
     session->out = evbuffer_new();
     session_init_holder(session);
+    session_init_share(session);
     session_init_subscriber(session);
     STAILQ_INIT(&session->recounts);
     loop_task_init(&session->resume, LOOP_RESUME, session_on_resume);
@@ -369,6 +370,7 @@ void sessions_check_limits(struct pool *pool)
     for (session = TAILQ_FIRST(&pool->sessions); session != NULL; session = next) {
         next = TAILQ_NEXT(session, link);
         const char *reason = overdue(session);
+        session_age_share(session);
         if (session->is_retiring) {
             session_unblock(session); /* it may not have blocked yet when it was tried last */
         }

@@ -35,7 +35,7 @@ enum session_stop {
     STOP_WAIT = 2,    /* for a lane, a lease or other workers */
     STOP_OUTPUT = 4,  /* the client does not read its replies */
     STOP_ROOM = 8,    /* the server does not read its requests */
-    STOP_COUNT = 16,  /* "outstanding_max" */
+    STOP_COUNT = 16,  /* too many requests without reply, see session_most() */
     STOP_TURN = 32,   /* others come first */
     STOP_END = 64,    /* nothing more will be read */
     STOP_MOVE =
@@ -90,6 +90,13 @@ struct session_wait {
     struct event timer;
 };
 
+/* How much of a shared lane it may take. See session_share.c. */
+struct session_share {
+    uint32_t most;          /* requests outstanding */
+    int64_t mean_len;       /* of its last replies */
+    uint64_t held_until_ms; /* so long, most does not grow */
+};
+
 struct session_aside;
 struct session_recount;
 STAILQ_HEAD(session_recounts, session_recount);
@@ -129,6 +136,7 @@ struct session {
     struct lease *lease;
     const struct upstream *spoken_on; /* where what is outstanding was sent */
     uint32_t outstanding;
+    struct session_share share;
     bool is_blocking; /* what is outstanding may wait for long, and is given up when the client goes
                        */
     bool is_hanging_up; /* the server has been told so: by the end of input behind the request */
@@ -269,6 +277,15 @@ void sessions_shed(struct pool *pool);
 struct upstream_route session_route(const struct session *session);
 
 /* ---- for the router and the commands answered here ---- */
+
+/* How many requests may be outstanding, one at least: "outstanding_max"; on a shared lane fewer,
+ * while its replies are large, or it is not known yet that they are not. */
+static inline uint32_t session_most(const struct session *session)
+{
+    uint32_t limit = (uint32_t)session->pool->context.settings->outstanding_max;
+    bool is_alone = session->lease != NULL;
+    return is_alone || session->share.most > limit ? limit : session->share.most;
+}
 
 /* Whether no reply is outstanding. If there are some, the session stops until they have come. */
 bool session_is_quiet(struct session *session);

@@ -153,7 +153,7 @@ static size_t begin_stream(struct session *session, const char *frame)
 
 void session_check_count(struct session *session)
 {
-    bool is_full = session->outstanding >= session->pool->context.settings->outstanding_max;
+    bool is_full = session->outstanding >= session_most(session);
     if (is_full && session->stream == STREAM_NONE) {
         session_stop(session, STOP_COUNT);
     }

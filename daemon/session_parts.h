@@ -32,7 +32,7 @@ void session_on_readable(evutil_socket_t fd, short what, void *arg);
 void session_on_resume(struct loop_task *task);
 bool session_has_input(const struct session *session);
 
-/* Stop at "outstanding_max", but not in the middle of a request: its reply would never come. */
+/* Stop at session_most(), but not in the middle of a request: its reply would never come. */
 void session_check_count(struct session *session);
 
 /* session_output.c */
@@ -45,6 +45,14 @@ void session_account(struct session *session, size_t waiting);
 extern const struct reply_sink_ops session_sink_ops;
 void session_init_holder(struct session *session);
 void session_note_replies(struct session *session, unsigned count);
+
+/* session_share.c: a part of a reply, or of several, has come over a shared lane; they are still
+ * counted as outstanding. */
+void session_init_share(struct session *session);
+void session_note_share(struct session *session, const struct reply_part *part);
+
+/* session_share.c: once a second. */
+void session_age_share(struct session *session);
 
 /* session_large.c */
 void session_note_part(struct session *session, const struct reply_part *part);

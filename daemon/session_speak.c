@@ -110,7 +110,7 @@ static void note_reply(struct session *session, const struct reply_part *part)
 void session_note_replies(struct session *session, unsigned count)
 {
     session->outstanding -= count;
-    if (session->outstanding <= session->pool->context.settings->outstanding_max / 2) {
+    if (session->outstanding <= session_most(session) / 2) {
         session_resume(session, STOP_COUNT);
     }
     if (session->outstanding == 0) {
@@ -143,6 +143,9 @@ static void on_reply(struct reply_sink *sink, const struct reply_part *part)
     }
     if (!part->is_last || !part->is_first) {
         session_note_part(session, part);
+    }
+    if (!(part->slot->tag & TAG_LEASED)) {
+        session_note_share(session, part);
     }
     if (part->is_last) {
         session_put_aside_back(session);
