@@ -94,19 +94,19 @@ FLAG_BITS = {"write": "FR_FLAG_WRITE", "readonly": "FR_FLAG_READONLY",
              "blocking": "FR_FLAG_BLOCKING", "movablekeys": "FR_FLAG_MOVABLEKEYS"}
 FLAGS = set(FLAG_BITS) | set(
     "admin allow_busy asking denyoom experimental fast loading may_replicate no_async_loading "
-    "no_auth no_mandatory_keys no_multi noscript only_sentinel protected pubsub sentinel "
+    "module no_auth no_mandatory_keys no_multi noscript only_sentinel protected pubsub sentinel "
     "skip_monitor skip_slowlog stale touches_arbitrary_keys".split())
 
 # The columns with words of their own that C takes as text or not at all.
 WORDS = {
-    "group": set("bitmap cluster connection generic geo hash hyperloglog list pubsub scripting "
-                 "sentinel server set sorted_set stream string transactions".split()),
+    "group": set("bitmap cluster connection generic geo hash hyperloglog list module pubsub "
+                 "scripting sentinel server set sorted_set stream string transactions".split()),
     "cluster": set("slot split-order split-sum split-ok all-ok all-sum all-min all-and all-one "
                    "all-first all-concat one random scan first-key leased daemon refused".split()),
 }
 LISTS = {
     "flags": FLAGS,
-    "versions": {"all", "none", "7.0.15", "7.2.6", "7.4.1", "dev-2024-10-18"},
+    "versions": {"all", "none", "7.0.15", "7.2.6", "7.4.1", "dev-2024-10-18", "8.0.2"},
     "tips": {"nondeterministic_output", "nondeterministic_output_order"}
             | {"request_policy:" + word for word in
                "all_nodes all_shards multi_shard special".split()}

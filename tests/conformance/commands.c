@@ -288,7 +288,7 @@ static const char *const left_out[] = {
     /* random; the moment's */
     "spop", "srandmember", "hrandfield", "zrandmember", "dump", "object", "memory", "ttl", "pttl",
     "xpending", "xinfo", "xclaim", "xautoclaim", "pexpiretime", "expiretime", "pfdebug",
-    "restore-asking",
+    "restore-asking", "vrandmember", "vlinks", "vinfo",
     /* from a place in the middle, of which each server draws what lies behind it */
     "scan", "sscan", "hscan", "zscan",
     /* keys might end in between */
@@ -296,10 +296,12 @@ static const char *const left_out[] = {
 
 /* Rows that are not the same in all versions of Redis. To a subscriber in RESP2 the daemon words
  * errors by the newest. */
-static const char *const of_a_version[] = {"hexpire",  "hexpireat",  "hexpiretime",  "hpersist",
-                                           "hpexpire", "hpexpireat", "hpexpiretime", "hpttl",
-                                           "httl",     "sflush",     "waitaof",      "zrank",
-                                           "zrevrank", "command",    "cluster"};
+static const char *const of_a_version[] = {
+    "hexpire",      "hexpireat", "hexpiretime", "hpersist", "hpexpire", "hpexpireat",
+    "hpexpiretime", "hpttl",     "httl",        "sflush",   "waitaof",  "zrank",
+    "zrevrank",     "command",   "cluster",     "hgetdel",  "hgetex",   "hsetex",
+    "vadd",         "vcard",     "vdim",        "vemb",     "vgetattr", "vinfo",
+    "vismember",    "vlinks",    "vrandmember", "vrem",     "vsetattr", "vsim"};
 
 #define IS_ONE_OF(command, names) is_one_of(command, names, sizeof(names) / sizeof((names)[0]))
 

@@ -191,6 +191,19 @@ int64_t server_info(struct server *server, const char *field)
     return line_number(server_ask(server, "INFO everything")->data, prefix);
 }
 
+int server_version(struct server *server)
+{
+    char *at = strstr(server_ask(server, "INFO server")->data, "redis_version:");
+    EXPECT(at != NULL);
+    at += strlen("redis_version:");
+    long version = 0;
+    for (int part = 0; part < 3; part++) {
+        version = version * 100 + strtol(at, &at, 10);
+        EXPECT(*at++ == (part < 2 ? '.' : '\r'));
+    }
+    return (int)version;
+}
+
 int64_t server_calls(struct server *server, const char *command)
 {
     char prefix[64];

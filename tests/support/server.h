@@ -47,6 +47,15 @@ struct client *server_client(struct server *server);
 const struct bytes *server_ask(struct server *server, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Versions at which something changed, as numbers: 7.0.15 is 70015. */
+enum {
+    REDIS_7_0 = 70000,
+    REDIS_7_2 = 70200,
+    REDIS_7_4 = 70400,
+    REDIS_8_0 = 80000
+};
+int server_version(struct server *server);
+
 /* The number of a field of INFO everything: server_info(server, "blocked_clients"). 0 when the
  * field is not there. */
 int64_t server_info(struct server *server, const char *field);

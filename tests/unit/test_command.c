@@ -423,7 +423,7 @@ static const struct {
     {"get", 2, 1, 1, 1, "ro,access|i1|r0,1,0", "slot"},
     {"mset", -3, 1, -1, 2, "ow,update|i1|r-1,2,0", "split-ok"},
     {"blpop", -3, 1, -2, 1, "rw,access,delete|i1|r-2,1,0", "slot"},
-    {"xread", -4, 0, 0, 0, "ro,access|kSTREAMS,1|r-1,1,2", "slot"},
+    {"xread", -4, 0, 0, 0, "ro,access,incomplete|kSTREAMS,1|r-1,1,2", "slot"},
     {"xgroup|create", -5, 2, 2, 1, "rw,insert|i2|r0,1,0", "slot"},
     {"ping", -1, 0, 0, 0, NULL, "one"},
 };
