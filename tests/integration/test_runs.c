@@ -21,20 +21,23 @@ static const char *const limits[] = {
     "turn_count = 5\noutstanding_max = 4\n",
 };
 
-/* Send all in one piece, and QUIT behind it, to the daemon with each of the limits and to a server;
- * they must answer the same. */
+/* Send all in one piece, and QUIT behind it, and read until the end. */
+static void send_row(struct client *client, const struct bytes *row)
+{
+    client_send_bytes(client, row->data, row->len);
+    client_send(client, "QUIT");
+    client_read_all(client);
+}
+
+/* The daemon with each of the limits and a server must answer the same to a row. */
 static void expect_same_row(const struct bytes *row)
 {
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         start(limits[i]);
         struct client *through = session(), *beside = direct();
         client_call(beside, "FLUSHALL");
-        struct client *both[] = {through, beside};
-        for (size_t j = 0; j < 2; j++) {
-            client_send_bytes(both[j], row->data, row->len);
-            client_send(both[j], "QUIT");
-            client_read_all(both[j]);
-        }
+        send_row(beside, row);
+        send_row(through, row);
         expect_bytes(__FILE__, __LINE__, limits[i], through->reply.data, through->reply.len,
                      beside->reply.data, beside->reply.len);
     }
@@ -78,6 +81,17 @@ static void what_cannot_share_a_connection_between_plain_ones(void)
                        "XREAD BLOCK 1 STREAMS s 1-1; XREAD STREAMS s 0; GET a; NONESUCH; GET a");
 }
 
+/* To a server before 8.0 these are unknown. */
+static void what_is_new_in_8_0_between_plain_ones(void)
+{
+    expect_same_script(
+        "SET a 1; HSETEX h EX 100 FIELDS 2 f 1 g 2; HGETEX h PERSIST FIELDS 1 f; GET a; "
+        "HGETDEL h FIELDS 1 g; HGETALL h; VADD v VALUES 2 1 0 x; VADD v VALUES 2 0 1 y CAS; "
+        "INCR a; VSIM v ELE x; GET a; VCARD v; VDIM v; VISMEMBER v x; "
+        "VSETATTR v x {}; VGETATTR v x; VREM v x; VSIM v ELE y; INCR a; VCARD v; "
+        "MULTI; VADD v VALUES 2 1 1 z; VSIM v ELE z COUNT 1; GET a; EXEC; GET a; vcard v");
+}
+
 static void silence_ends_where_it_should(void)
 {
     expect_same_script(
@@ -86,7 +100,31 @@ static void silence_ends_where_it_should(void)
         "INCR a; EXEC; GET a; CLIENT REPLY SKIP; RESET; GET a; CLIENT REPLY OFF; RESET; GET a");
 }
 
-/* As by a server: an empty request is one that can be skipped. */
+/* What a server answers to the row below, the newest version first. Here the silence of SKIP ends
+ * as before 8.0, whatever the server's version. */
+static const struct {
+    int since;
+    const char *says;
+} skipped_empties[] = {
+    {REDIS_8_0, "$1\r\n4\r\n+OK\r\n"}, /* an empty request is none: SKIP goes on to the next */
+    {0, "$1\r\n1\r\n$1\r\n2\r\n$1\r\n4\r\n+PONG\r\n+OK\r\n"},
+};
+
+static const char *skipped_empties_of(int version)
+{
+    size_t i = 0;
+    while (version < skipped_empties[i].since) {
+        i++;
+    }
+    return skipped_empties[i].says;
+}
+
+static void expect_said(const struct client *client, const char *expected)
+{
+    expect_bytes(__FILE__, __LINE__, "all replies", client->reply.data, client->reply.len, expected,
+                 strlen(expected));
+}
+
 static void silence_may_be_for_an_empty_request(void)
 {
     struct bytes row = {0};
@@ -97,7 +135,15 @@ static void silence_may_be_for_an_empty_request(void)
     bytes_add_script(&row, "ECHO 2; CLIENT REPLY SKIP; ECHO 3; ECHO 4; CLIENT REPLY SKIP");
     bytes_add(&row, BYTES("*-1\r\nPING\r\n"));
     case_defer(free, row.data);
-    expect_same_row(&row);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        start(limits[i]);
+        int version = server_version(server);
+        struct client *through = session(), *beside = direct();
+        send_row(through, &row);
+        expect_said(through, skipped_empties_of(daemon_is_direct() ? version : 0));
+        send_row(beside, &row);
+        expect_said(beside, skipped_empties_of(version));
+    }
 }
 
 /* In a transaction the server cannot be told, and the client is closed. */
@@ -250,6 +296,7 @@ static const struct test_case cases[] = {
     {"transactions between plain ones", transactions_between_plain_ones},
     {"what cannot share a connection between plain ones",
      what_cannot_share_a_connection_between_plain_ones},
+    {"what is new in 8.0 between plain ones", what_is_new_in_8_0_between_plain_ones},
     {"silence ends where it should", silence_ends_where_it_should},
     {"silence may be for an empty request", silence_may_be_for_an_empty_request},
     {"silence goes on in a tunnel", silence_goes_on_in_a_tunnel},
