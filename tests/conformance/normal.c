@@ -7,6 +7,7 @@
  *                  ids; receivers of a PUBLISH in a
  *                  script or in EXEC
  *  NORMAL_IDS      connections' ids differ                all but the number of "id"
+ *  NORMAL_REFUSAL  a server may not say it at all         all, as if it had been said
  *  NORMAL_CLIENT   addresses, ids, times, sizes           the lines in their order, of each db,
  * name, sub, psub, multi, user, resp NORMAL_ACKS     UNSUBSCRIBE without names goes         the
  * names, sorted; the counts, in order through a hash table NORMAL_KIND     the moment's altogether:

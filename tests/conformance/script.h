@@ -40,13 +40,14 @@ enum {
 
 /* What of a reply cannot be the same on two servers; see normal.c. */
 enum normal {
-    NORMAL_SORT = 1,    /* elements have no order */
-    NORMAL_PAIRS = 2,   /* neither have pairs of elements */
-    NORMAL_NUMBERS = 4, /* numbers are the moment's: times, sizes */
-    NORMAL_IDS = 8,     /* values of "id" fields */
-    NORMAL_CLIENT = 16, /* lines about clients */
-    NORMAL_ACKS = 32,   /* acknowledgements of several names, in any order */
-    NORMAL_KIND = 64    /* nothing but the type */
+    NORMAL_SORT = 1,     /* elements have no order */
+    NORMAL_PAIRS = 2,    /* neither have pairs of elements */
+    NORMAL_NUMBERS = 4,  /* numbers are the moment's: times, sizes */
+    NORMAL_IDS = 8,      /* values of "id" fields */
+    NORMAL_CLIENT = 16,  /* lines about clients */
+    NORMAL_ACKS = 32,    /* acknowledgements of several names, in any order */
+    NORMAL_KIND = 64,    /* nothing but the type */
+    NORMAL_REFUSAL = 128 /* WRONGPASS, which may be missing; see side_tell_unsaid() */
 };
 
 struct ask {

@@ -47,16 +47,46 @@ const char *frames_at(const struct frames *frames, size_t n, size_t *len)
     return frames->bytes.data + begin;
 }
 
-static void frames_clear(struct frames *frames)
-{
-    frames->bytes.len = frames->count = 0;
-}
-
 static void frames_finish(struct frames *frames)
 {
     bytes_finish(&frames->bytes);
     free(frames->ends);
     *frames = (struct frames){0};
+}
+
+static bool frames_have(const struct frames *frames, size_t n, const char *frame)
+{
+    size_t len = 0;
+    const char *data = n < frames->count ? frames_at(frames, n, &len) : NULL;
+    return data != NULL && len == strlen(frame) && memcmp(data, frame, len) == 0;
+}
+
+/* Before the n-th, or behind all. */
+static void frames_insert(struct frames *frames, size_t n, const char *frame)
+{
+    struct frames all = {0};
+    for (size_t i = 0; i <= frames->count; i++) {
+        struct bytes one = {0};
+        if (i == n) {
+            bytes_add_text(&one, frame);
+            frames_add(&all, &one);
+            one.len = 0;
+        }
+        if (i < frames->count) {
+            size_t len;
+            const char *data = frames_at(frames, i, &len);
+            bytes_add(&one, data, len);
+            frames_add(&all, &one);
+        }
+        bytes_finish(&one);
+    }
+    frames_finish(frames);
+    *frames = all;
+}
+
+static void frames_clear(struct frames *frames)
+{
+    frames->bytes.len = frames->count = 0;
 }
 
 static bool begins(const struct bytes *frame, const char *text)
@@ -269,6 +299,34 @@ void side_settle(struct side *side, const struct step *step, unsigned muted)
             side_gather(side, 5);
         }
     } while (!is_settled && now_ms() < deadline);
+}
+
+static void tell_unsaid(struct frames *replies, const struct part *part)
+{
+    static const char refusal[] =
+        "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    size_t at = 0, expected = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        expected += (size_t)part->asks[i].replies;
+    }
+    for (size_t i = 0; i < part->count && replies->count < expected; i++) {
+        const struct ask *ask = &part->asks[i];
+        bool is_refusal = (ask->normal & NORMAL_REFUSAL) && ask->replies == 1;
+        if (is_refusal && at <= replies->count && !frames_have(replies, at, refusal)) {
+            frames_insert(replies, at, refusal);
+        }
+        at += (size_t)ask->replies;
+    }
+}
+
+void side_tell_unsaid(struct side *side, const struct step *step, unsigned muted)
+{
+    for (size_t i = 0; i < step->count; i++) {
+        const struct part *part = &step->parts[i];
+        if (!is_muted(part, muted)) {
+            tell_unsaid(&side->lines[part->connection].replies, part);
+        }
+    }
 }
 
 void side_close(struct side *side, const struct step *step, unsigned muted)

@@ -45,6 +45,11 @@ void side_send(struct side *side, const struct step *step, unsigned muted);
 /* The server's own address: wait until it has answered all that can be answered now. */
 void side_settle(struct side *side, const struct step *step, unsigned muted);
 
+/* A server of 8.0 does not say that AUTH and HELLO are refused if earlier replies are still to be
+ * written: by chance, with pipelines. Add to its replies the WRONGPASS that then is missing. The
+ * daemon, which answers itself, always says it. */
+void side_tell_unsaid(struct side *side, const struct step *step, unsigned muted);
+
 /* Take what has come; waits for it for timeout_ms. */
 void side_gather(struct side *side, int timeout_ms);
 

@@ -30,7 +30,9 @@ static void unit_wrong_hello(struct author *author, int who)
                                         "HELLO 3 AUTH nobody x",
                                         "HELLO 2 SETNAME",
                                         "HELLO ''"};
-    say(author, who, NORMAL_IDS, "%s", lines[pick(author, COUNT_OF(lines))]);
+    const char *line = lines[pick(author, COUNT_OF(lines))];
+    bool is_refusal = strstr(line, "nobody") != NULL;
+    say(author, who, is_refusal ? NORMAL_REFUSAL : NORMAL_IDS, "%s", line);
 }
 
 void unit_hello(struct author *author, int who)
@@ -105,7 +107,7 @@ void unit_client(struct author *author, int who)
         {"CLIENT HELP", NORMAL_KIND},
         {"AUTH default any", 0},
         {"AUTH any", 0},
-        {"AUTH nobody any", 0},
+        {"AUTH nobody any", NORMAL_REFUSAL},
         {"AUTH a b c", 0},
     };
     for (uint32_t count = 1 + pick(author, 5); count > 0; count--) {

@@ -160,6 +160,7 @@ static bool play_step(struct pair *pair, const struct script *script, size_t n, 
     side_send(&pair->direct, step, script->muted);
     side_send(&pair->pooled, step, script->muted);
     side_settle(&pair->direct, step, script->muted);
+    side_tell_unsaid(&pair->direct, step, script->muted);
     await_pooled(pair);
     bool is_same = sides_agree(script, n, &pair->direct, &pair->pooled, text);
     side_close(&pair->direct, step, script->muted);

@@ -146,6 +146,20 @@ static void silence_may_be_for_an_empty_request(void)
     }
 }
 
+/* A server of 8.0 leaves the refusal out when replies before it are still to be written. */
+static void a_refused_auth_is_answered_in_its_place(void)
+{
+    NEEDS_DAEMON;
+    start("");
+    struct client *one = session();
+    client_send_script(one, "ECHO 1; AUTH nobody any; ECHO 2; HELLO 3 AUTH nobody any; ECHO 3");
+    EXPECT_REPLY(one, "$1\r\n1\r\n");
+    EXPECT_REPLY_BEGINS(one, "-WRONGPASS ");
+    EXPECT_REPLY(one, "$1\r\n2\r\n");
+    EXPECT_REPLY_BEGINS(one, "-WRONGPASS ");
+    EXPECT_REPLY(one, "$1\r\n3\r\n");
+}
+
 /* In a transaction the server cannot be told, and the client is closed. */
 static void silence_goes_on_in_a_tunnel(void)
 {
@@ -299,6 +313,7 @@ static const struct test_case cases[] = {
     {"what is new in 8.0 between plain ones", what_is_new_in_8_0_between_plain_ones},
     {"silence ends where it should", silence_ends_where_it_should},
     {"silence may be for an empty request", silence_may_be_for_an_empty_request},
+    {"a refused AUTH is answered in its place", a_refused_auth_is_answered_in_its_place},
     {"silence goes on in a tunnel", silence_goes_on_in_a_tunnel},
     {"requests without a name or a word", requests_without_a_name_or_a_word},
     {"a broken one ends the row", a_broken_one_ends_the_row},
