@@ -198,9 +198,9 @@ static void a_broken_one_ends_the_row(void)
 
 static void a_denied_one_is_refused_alone(void)
 {
-    struct client *one;
+    NEEDS_DAEMON;
     start("deny = strlen, incr\n");
-    one = session();
+    struct client *one = session();
     client_send_script(one, "SET a 1; STRLEN a; GET a; STRLEN a; strlen a; GET a");
     EXPECT_REPLY(one, "+OK\r\n");
     EXPECT_REPLY_BEGINS(one, "-POOLDENY ");
