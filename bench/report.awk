@@ -41,6 +41,7 @@ $1 == "round" {
     n = ++rounds[cell]
     if ($1 + 0 > round_count)
         round_count = $1 + 0
+    nth[cell, $1 + 0] = n
     rate[cell, n] = value_of("rate")
     p50[cell, n] = value_of("p50_us")
     p90[cell, n] = value_of("p90_us")
@@ -93,8 +94,11 @@ function sorted_copy(from, cell, to,    i, j, value) {
     return rounds[cell]
 }
 
-function median(from, cell,    values, n) {
-    n = sorted_copy(from, cell, values)
+function median(from, cell,    values) {
+    return middle(values, sorted_copy(from, cell, values))
+}
+
+function middle(values, n) {
     return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
 }
 
@@ -108,11 +112,16 @@ function positive(number) {
     return number > 0 ? number : 1
 }
 
-# The ratio of medians, or "" where one of the two was not measured.
-function ratio(from, one, other) {
-    if (!(one in rounds) || !(other in rounds) || median(from, other) <= 0)
-        return ""
-    return median(from, one) / median(from, other)
+# The median of the ratios within a round, or "" where no round measured both: a machine that is
+# faster in some rounds than in others is so for both.
+function ratio(from, one, other,    round, ratios, values, n) {
+    for (round = 1; round <= round_count; round++)
+        if ((one, round) in nth && (other, round) in nth && from[other, nth[other, round]] > 0)
+            ratios["paired", ++n] = from[one, nth[one, round]] / from[other, nth[other, round]]
+    rounds["paired"] = n
+    sorted_copy(ratios, "paired", values)
+    delete rounds["paired"]
+    return n > 0 ? middle(values, n) : ""
 }
 
 # --- tables ---------------------------------------------------------------------------------------
