@@ -84,14 +84,17 @@ function remember(scenario, size) {
 
 # --- numbers --------------------------------------------------------------------------------------
 
-function sorted_copy(from, cell, to,    i, j, value) {
-    for (i = 1; i <= rounds[cell]; i++) {
-        value = from[cell, i]
-        for (j = i - 1; j > 0 && to[j] > value; j--)
-            to[j + 1] = to[j]
-        to[j + 1] = value
-    }
+function sorted_copy(from, cell, to,    i) {
+    for (i = 1; i <= rounds[cell]; i++)
+        insert(to, i, from[cell, i])
     return rounds[cell]
+}
+
+# As the n-th of values that are in order.
+function insert(to, n, value) {
+    for (; n > 1 && to[n - 1] > value; n--)
+        to[n] = to[n - 1]
+    to[n] = value
 }
 
 function median(from, cell,    values) {
@@ -114,13 +117,10 @@ function positive(number) {
 
 # The median of the ratios within a round, or "" where no round measured both: a machine that is
 # faster in some rounds than in others is so for both.
-function ratio(from, one, other,    round, ratios, values, n) {
+function ratio(from, one, other,    round, values, n) {
     for (round = 1; round <= round_count; round++)
         if ((one, round) in nth && (other, round) in nth && from[other, nth[other, round]] > 0)
-            ratios["paired", ++n] = from[one, nth[one, round]] / from[other, nth[other, round]]
-    rounds["paired"] = n
-    sorted_copy(ratios, "paired", values)
-    delete rounds["paired"]
+            insert(values, ++n, from[one, nth[one, round]] / from[other, nth[other, round]])
     return n > 0 ? middle(values, n) : ""
 }
 
