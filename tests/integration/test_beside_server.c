@@ -103,14 +103,23 @@ static void a_worker_follows_a_server_on_tcp(void)
     }
 }
 
+/* A server and a daemon before it with these settings, where there are two cores for them. */
+static bool begin(const char *settings)
+{
+    if (!cores_take_two(&cores)) {
+        return false;
+    }
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), settings);
+    return true;
+}
+
 static void a_reload_ends_it_and_begins_it(void)
 {
     NEEDS_DAEMON;
-    if (!cores_take_two(&cores)) {
+    if (!begin(SETTINGS("beside_server = no\n"))) {
         return;
     }
-    server = server_start(NULL);
-    pooler = daemon_start(server_url(server), SETTINGS("beside_server = no\n"));
     struct client *client = session();
     EXPECT_CALL(client, "PING", "+PONG\r\n");
     EXPECT(daemon_reload(pooler, SETTINGS("beside_server = yes\n")));
@@ -125,11 +134,9 @@ static void a_reload_ends_it_and_begins_it(void)
 static void replies_and_requests_in_one_turn_keep_their_order(void)
 {
     NEEDS_DAEMON;
-    if (!cores_take_two(&cores)) {
+    if (!begin(SETTINGS("beside_server = yes\n"))) {
         return;
     }
-    server = server_start(NULL);
-    pooler = daemon_start(server_url(server), SETTINGS("beside_server = yes\n"));
     struct client *clients[8];
     for (int i = 0; i < 8; i++) {
         clients[i] = session();
@@ -173,11 +180,9 @@ static void serve_blocked(struct client **clients)
 static void clients_that_ask_in_one_turn_block_in_that_order(void)
 {
     NEEDS_DAEMON;
-    if (!cores_take_two(&cores)) {
+    if (!begin(SETTINGS("beside_server = yes\n"))) {
         return;
     }
-    server = server_start(NULL);
-    pooler = daemon_start(server_url(server), SETTINGS("beside_server = yes\n"));
     struct client *clients[BLOCKERS];
     for (int i = 0; i < BLOCKERS; i++) {
         clients[i] = session();
@@ -200,11 +205,9 @@ static void clients_that_ask_in_one_turn_block_in_that_order(void)
 static void last_words_in_a_tunnel_are_carried_out(void)
 {
     NEEDS_DAEMON;
-    if (!cores_take_two(&cores)) {
+    if (!begin(SETTINGS("beside_server = yes\n"))) {
         return;
     }
-    server = server_start(NULL);
-    pooler = daemon_start(server_url(server), SETTINGS("beside_server = yes\n"));
     for (int round = 0; round < 10; round++) {
         server_ask(server, "SCRIPT FLUSH");
         struct client *one = session();
