@@ -9,14 +9,18 @@
  *  NORMAL_IDS      connections' ids differ                all but the number of "id"
  *  NORMAL_REFUSAL  a server may not say it at all         all, as if it had been said
  *  NORMAL_CLIENT   addresses, ids, times, sizes           the lines in their order, of each db,
- * name, sub, psub, multi, user, resp NORMAL_ACKS     UNSUBSCRIBE without names goes         the
- * names, sorted; the counts, in order through a hash table NORMAL_KIND     the moment's altogether:
- * INFO, TIME;   the type the daemon's own: CLIENT HELP
+ *                                                         name, sub, psub, multi, user, resp
+ *  NORMAL_ACKS     UNSUBSCRIBE without names goes         the names, sorted; the counts, in order
+ *                  through a hash table
+ *  NORMAL_KIND     the moment's altogether: INFO, TIME;   the type
+ *                  the daemon's own: CLIENT HELP
  *
  *  messages        patterns are matched in a hash         those of each channel and pattern, in
- * order table's order; a message may come before or behind the reply to a PUBLISH to oneself a
- * connection that ends may lose some   nothing when it ends invalidations   BCAST collects those of
- * a turn         the set of keys of a step
+ *                  table's order; a message may come      order
+ *                  before or behind the reply to a
+ *                  PUBLISH to oneself
+ *                  a connection that ends may lose some   nothing when it ends
+ *  invalidations   BCAST collects those of a turn         the set of keys of a step
  */
 #include "tests/conformance/normal.h"
 
