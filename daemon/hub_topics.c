@@ -39,10 +39,11 @@ void topic_settle(struct topic *topic)
     }
 }
 
-/* Tell the prefix how many more hear this than the server counts. */
+/* Tell the prefix how many more hear this than the server counts. While the last one's release is
+ * on its way nobody here knows whether the server still counts the hub: what it says is right. */
 static void note_surplus(struct topic *topic)
 {
-    int64_t surplus = topic->is_held ? topic->holder_count - 1 : 0;
+    int64_t surplus = topic->is_held && topic->holder_count > 0 ? topic->holder_count - 1 : 0;
     if (surplus != topic->surplus) {
         audience_add(&topic->hub->pool->prefix->audience, topic->kind, topic->name, topic->len,
                      surplus - topic->surplus);

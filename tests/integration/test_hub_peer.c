@@ -227,6 +227,31 @@ static void counts_that_are_none_pass_unchanged(void)
     EXPECT_CALL(asker, "PUBLISH a m", ":2\r\n");
 }
 
+/* The server has released the channel and counts the others; its acknowledgement is on the way. */
+static void who_leaves_is_not_taken_off_twice(void)
+{
+    static const char counts[] = "*2\r\n$1\r\na\r\n:1\r\n";
+    NEEDS_DAEMON;
+    start_peer_before("");
+    peer_on(peer, "SUBSCRIBE a", PEER_ANSWER, SUBSCRIBED_A, 0);
+    peer_on(peer, "SUBSCRIBE b", PEER_ANSWER, ">3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n", 0);
+    peer_on(peer, "UNSUBSCRIBE a", PEER_HOLD, "", 0);
+    peer_on(peer, "PUBSUB NUMSUB a", PEER_ANSWER, counts, 0);
+    peer_on(peer, "PUBLISH a", PEER_ANSWER, ":1\r\n", 0);
+    struct client *one = subscriber(), *asker = session();
+    for (int i = 0; i < 2; i++) { /* so that counts are corrected at all */
+        EXPECT_CALL_BEGINS(session(), "SUBSCRIBE b", "*3\r\n");
+    }
+    EXPECT_CALL(one, "RESET", "+RESET\r\n");
+    peer_expect(peer, "UNSUBSCRIBE a", 1);
+    EXPECT_CALL(asker, "PUBSUB NUMSUB a", counts);
+    EXPECT_CALL(asker, "PUBLISH a m", ":1\r\n");
+    peer_send(peer, peer_connection_of(peer, "UNSUBSCRIBE"),
+              ">3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n");
+    EXPECT_CALL(asker, "PUBSUB NUMSUB a", counts);
+    EXPECT_CALL(asker, "PUBLISH a m", ":1\r\n");
+}
+
 static const struct test_case cases[] = {
     {"a shard channel taken away is told to its subscribers",
      a_shard_channel_taken_away_is_told_to_its_subscribers},
@@ -240,6 +265,7 @@ static const struct test_case cases[] = {
      a_subscriber_that_goes_before_its_acknowledgement_leaves_nothing},
     {"nothing is released that somebody waits for", nothing_is_released_that_somebody_waits_for},
     {"counts that are none pass unchanged", counts_that_are_none_pass_unchanged},
+    {"who leaves is not taken off twice", who_leaves_is_not_taken_off_twice},
     {"a subscription that was sent and lost says so",
      a_subscription_that_was_sent_and_lost_says_so},
     {"subscribers end when they cannot be subscribed again",
