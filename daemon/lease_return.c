@@ -11,7 +11,7 @@
  * connection is as new (multi.c, 7.0). The quota is given back when the washing is over.
  *
  * A connection that was a shared one before (lane_trade) may owe replies to others. They are not
- * made to suffer: it is closed when they have got them. */
+ * made to suffer: it is closed when they have got them, which may take longer than a washing. */
 #include "daemon/lease_parts.h"
 
 #include <stdlib.h>
@@ -273,11 +273,11 @@ void lease_release(struct lease *lease)
     upstream_pause(lease->upstream, false);
     if (is_clean(lease)) {
         keep_idle(lease);
-    } else if (can_be_washed(lease)) {
-        begin_washing(lease);
-        return;
     } else if (upstream_owes_others(lease->upstream, lease->former)) {
         put_aside(lease);
+        return;
+    } else if (can_be_washed(lease)) {
+        begin_washing(lease);
         return;
     } else {
         lease_close(lease);

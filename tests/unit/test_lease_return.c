@@ -116,26 +116,31 @@ static void on_other_reply(struct reply_sink *other, const struct reply_part *pa
     others_replies++;
 }
 
-/* It was a shared connection before, and now one of its clients has ended it while blocked. */
+/* It was a shared connection before, and now one of its clients has ended it while blocked, or with
+ * replies owed that could be waited for; however long the others' take. */
 static void others_get_their_replies_before_it_is_closed(void)
 {
     static const char get[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
     static const struct reply_sink_ops ops = {on_other_reply, count_failure};
+    static void (*const leave[])(struct lease * lease) = {make_blocked, make_owing};
     struct reply_sink other = {.ops = &ops};
     begin();
     failures = others_replies = 0;
     peer_on(fixture.peer, "GET", PEER_HOLD, "", 0);
     peer_on(fixture.peer, "PING", PEER_HOLD, "", 0);
-    get_lease_with(&other, get, sizeof(get) - 1);
-    make_blocked(a->lease);
-    give_back(a);
-    EXPECT_SOON(peer_count(fixture.peer, "PING") == 1);
-    leases_close_idle(&fixture.pool);
-    EXPECT_NUMBER(used(QUOTA_LEASES), 1);
-    peer_send(fixture.peer, 1, "$-1\r\n");
-    EXPECT_SOON((leases_close_idle(&fixture.pool), used(QUOTA_LEASES) == 0));
-    EXPECT_NUMBER(others_replies, 1);
-    EXPECT_NUMBER(failures, 1); /* of the one that blocked */
+    for (size_t i = 0; i < COUNT(leave); i++) {
+        get_lease_with(&other, get, sizeof(get) - 1);
+        leave[i](a->lease);
+        give_back(a);
+        EXPECT_SOON(peer_count(fixture.peer, "PING") == i + 1);
+        TAILQ_FIRST(&fixture.pool.washing_leases)->idle_since_ms = 0; /* for very long */
+        leases_close_idle(&fixture.pool);
+        EXPECT_NUMBER(used(QUOTA_LEASES), 1);
+        peer_send(fixture.peer, (int)i + 1, "$-1\r\n");
+        EXPECT_SOON((leases_close_idle(&fixture.pool), used(QUOTA_LEASES) == 0));
+        EXPECT_NUMBER(others_replies, i + 1);
+        EXPECT_NUMBER(failures, i + 1); /* of those of the client that has gone */
+    }
 }
 
 static void give_back_watching(int connections)
