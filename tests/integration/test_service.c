@@ -301,18 +301,13 @@ static void a_kept_socket_whose_file_is_gone_is_replaced(void)
     expect_no_gap();
 }
 
-static void close_fd(void *fd)
-{
-    close((int)(intptr_t)fd);
-}
-
 /* A listening socket of the test's own. */
 static int listen_at(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    case_defer(close_fd, (void *)(intptr_t)fd);
+    case_close(fd);
     EXPECT_NUMBER(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     EXPECT_NUMBER(listen(fd, 100), 0);
     return fd;
@@ -376,7 +371,7 @@ static void a_socket_unit_for_all_the_world_needs_passwords(void)
     start(TWO_PREFIXES);
     daemon_stop(pooler);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    case_defer(close_fd, (void *)(intptr_t)fd);
+    case_close(fd);
     EXPECT_NUMBER(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
     EXPECT_NUMBER(listen(fd, 100), 0);
     manager_hand_over(manager, "redis", fd);

@@ -3,7 +3,6 @@
 
 #include <netinet/in.h>
 #include <sched.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,15 +58,10 @@ void cores_go_to(const struct core_pair *cores, int core)
     allow(cores->first, cores->second);
 }
 
-static void close_socket(void *fd)
-{
-    close((int)(intptr_t)fd);
-}
-
 static int keep(int fd)
 {
     EXPECT(fd >= 0);
-    case_defer(close_socket, (void *)(intptr_t)fd);
+    case_close(fd);
     return fd;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct deferred {
     void (*release)(void *what);
@@ -39,6 +40,16 @@ void *case_alloc(size_t size)
     }
     case_defer(free, memory);
     return memory;
+}
+
+static void close_fd(void *fd)
+{
+    close((int)(intptr_t)fd);
+}
+
+void case_close(int fd)
+{
+    case_defer(close_fd, (void *)(intptr_t)fd);
 }
 
 bool case_has_failed(void)

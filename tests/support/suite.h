@@ -39,6 +39,9 @@ void case_defer(void (*release)(void *what), void *what);
 /* malloc and free's zeroed sibling: freed when the case ends. */
 void *case_alloc(size_t size);
 
+/* Have this descriptor closed when the case ends. */
+void case_close(int fd);
+
 /* Whether an expectation of the running case has failed. */
 bool case_has_failed(void);
 

@@ -91,16 +91,11 @@ static void begin(const struct desk_ops *ops)
     case_defer(finish, NULL);
 }
 
-static void close_fd(void *what)
-{
-    close((int)(intptr_t)what);
-}
-
 static int visitor(void)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     EXPECT_NUMBER(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    case_defer(close_fd, (void *)(intptr_t)fd);
+    case_close(fd);
     return fd;
 }
 

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,11 +39,6 @@ static void kill_child(void *child)
     }
 }
 
-static void close_socket(void *fd)
-{
-    close((int)(intptr_t)fd);
-}
-
 /* Listens on a socket, from this core, and tells when it does. */
 static void serve(const struct sockaddr_un *address, int core, int ready)
 {
@@ -77,7 +71,7 @@ static int connect_to_server_on(int core, pid_t *child)
     EXPECT(read(ready[0], &byte, 1) == 1);
     close(ready[0]);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    case_defer(close_socket, (void *)(intptr_t)fd);
+    case_close(fd);
     EXPECT(connect(fd, (const struct sockaddr *)&address, sizeof address) == 0);
     return fd;
 }
@@ -117,8 +111,8 @@ static void other_hosts_are_not_asked(void)
     socklen_t len = sizeof peer;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    case_defer(close_socket, (void *)(intptr_t)listener);
-    case_defer(close_socket, (void *)(intptr_t)fd);
+    case_close(listener);
+    case_close(fd);
     EXPECT(bind(listener, (const struct sockaddr *)&peer, len) == 0 && listen(listener, 1) == 0);
     EXPECT(getsockname(listener, (struct sockaddr *)&peer, &len) == 0);
     EXPECT(bind(fd, (const struct sockaddr *)&own, sizeof own) == 0);
