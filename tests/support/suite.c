@@ -109,6 +109,15 @@ static const char *shown(const void *data, size_t len, size_t at)
     return text.data;
 }
 
+void expect_string(const char *file, int line, const char *what, const char *actual,
+                   const char *expected)
+{
+    if (actual == NULL || strcmp(actual, expected) != 0) {
+        case_fail(file, line, "%s: got \"%s\", expected \"%s\"", what,
+                  actual == NULL ? "(NULL)" : actual, expected);
+    }
+}
+
 void expect_has(const char *file, int line, const char *text, const char *part)
 {
     if (strstr(text, part) == NULL) {

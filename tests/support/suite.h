@@ -75,6 +75,9 @@ void case_note_failure(const char *file, int line, const char *format, ...)
     expect_between(__FILE__, __LINE__, #actual, (int64_t)(actual), (int64_t)(least),               \
                    (int64_t)(most))
 
+/* Both are the same text. */
+#define EXPECT_STRING(actual, expected) expect_string(__FILE__, __LINE__, #actual, actual, expected)
+
 /* text contains part */
 #define EXPECT_HAS(text, part) expect_has(__FILE__, __LINE__, text, part)
 
@@ -83,6 +86,8 @@ void case_note_failure(const char *file, int line, const char *format, ...)
 
 void expect_between(const char *file, int line, const char *what, int64_t actual, int64_t least,
                     int64_t most);
+void expect_string(const char *file, int line, const char *what, const char *actual,
+                   const char *expected);
 void expect_has(const char *file, int line, const char *text, const char *part);
 void expect_lacks(const char *file, int line, const char *text, const char *part);
 

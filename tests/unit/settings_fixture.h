@@ -1,57 +1,54 @@
-/* What the suites about the configuration share: a directory with one file, loaded again and again,
- * and the problems of the last load. */
+/* What the suites about the configuration share: a file, loaded again and again, and the problems
+ * of the last load. */
 #ifndef TESTS_UNIT_SETTINGS_FIXTURE_H
 #define TESTS_UNIT_SETTINGS_FIXTURE_H
 
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/settings.h"
+#include "tests/support/process.h"
+#include "tests/support/suite.h"
 
 #define ENVIRONMENT_MAX 6
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static char directory[64];
-static char file_path[96];
 static struct problems problems;
 
-static inline int make_directory(void)
+static inline const char *config_path(void)
 {
-    const char *root = getenv("TMPDIR");
-    snprintf(directory, sizeof(directory), "%.40s/settings-XXXXXX", root ? root : "/tmp");
-    if (!mkdtemp(directory)) {
-        return -1;
-    }
-    snprintf(file_path, sizeof(file_path), "%s/test.conf", directory);
-    return 0;
+    return case_path("test.conf");
 }
 
-static inline int remove_directory(void)
+static inline void write_bytes(const char *path, const char *bytes, size_t len)
+{
+    FILE *file = fopen(path, "w");
+    EXPECT(file != NULL);
+    EXPECT(fwrite(bytes, 1, len, file) == len);
+    EXPECT(fclose(file) == 0);
+}
+
+static inline void forget_problems(void *what)
+{
+    problems_finish(what);
+}
+
+/* Load this file, or none. */
+static inline struct settings *load_file(const char *path, char *const environment[])
 {
     problems_finish(&problems);
-    unlink(file_path);
-    return rmdir(directory);
-}
-
-static inline void write_bytes(const char *bytes, size_t len)
-{
-    FILE *file = fopen(file_path, "w");
-    CU_ASSERT_FATAL(file != NULL);
-    CU_ASSERT_FATAL(fwrite(bytes, 1, len, file) == len);
-    CU_ASSERT_FATAL(fclose(file) == 0);
+    case_defer(forget_problems, &problems);
+    return settings_load(path, environment, &problems);
 }
 
 static inline struct settings *load_with(const char *text, char *const environment[])
 {
-    problems_finish(&problems);
     if (!text) {
-        return settings_load(NULL, environment, &problems);
+        return load_file(NULL, environment);
     }
-    write_bytes(text, strlen(text));
-    return settings_load(file_path, environment, &problems);
+    write_bytes(config_path(), text, strlen(text));
+    return load_file(config_path(), environment);
 }
 
 static inline struct settings *load(const char *text)
@@ -73,25 +70,16 @@ static inline struct settings *load_good(const char *text, char *const environme
     if (!settings) {
         print_problems(text);
     }
-    CU_ASSERT_FATAL(settings != NULL);
-    CU_ASSERT_EQUAL(problems.count, 0);
+    EXPECT(settings != NULL);
+    EXPECT_NUMBER(problems.count, 0);
     return settings;
-}
-
-/* CUnit leaves a case by longjmp, which static analysis cannot see. */
-static inline void need(bool holds)
-{
-    CU_ASSERT_FATAL(holds);
-    if (!holds) {
-        abort();
-    }
 }
 
 static inline const struct prefix_settings *prefix_of(const struct settings *settings,
                                                       const char *name)
 {
     const struct prefix_settings *prefix = settings_prefix(settings, name);
-    need(prefix != NULL);
+    EXPECT(prefix != NULL);
     return prefix;
 }
 
@@ -120,27 +108,10 @@ static inline void expect_bad(const struct bad *rows, size_t count)
             print_problems(rows[i].text);
             printf("\n      want only: %s", rows[i].says);
         }
-        CU_ASSERT(as_said);
+        EXPECT(as_said);
         settings_free(settings);
     }
 }
 #define EXPECT_BAD(rows) expect_bad(rows, COUNT(rows))
-
-#define CASE(name)                                                                                 \
-    {                                                                                              \
-#name, name                                                                                \
-    }
-
-static inline int run_suites(CU_SuiteInfo *suites)
-{
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
-        return EXIT_FAILURE;
-    }
-    CU_basic_set_mode(CU_BRM_VERBOSE);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
 
 #endif

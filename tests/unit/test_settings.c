@@ -2,7 +2,6 @@
  * sample and the help. */
 #include "daemon/settings.h"
 
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,21 +18,21 @@ static void without_file_and_environment_there_is_redis_at_its_defaults(void)
 {
     struct settings *settings = load_good(NULL, NULL);
     const struct prefix_settings *redis = prefix_of(settings, "REDIS");
-    CU_ASSERT_EQUAL(settings->prefix_count, 1);
-    CU_ASSERT_STRING_EQUAL(redis->server.host, "localhost");
-    CU_ASSERT_EQUAL(redis->server.port, 6379);
-    CU_ASSERT_EQUAL(redis->server.db, 0);
-    CU_ASSERT_EQUAL(redis->socket_mode, 0660);
-    CU_ASSERT_EQUAL(redis->auth, AUTH_UPSTREAM);
-    CU_ASSERT_EQUAL(redis->large_request, 65536);
-    CU_ASSERT_EQUAL(redis->retry_reads, false);
-    CU_ASSERT(!redis->tcp.wanted);
-    CU_ASSERT_EQUAL(redis->deny.count, 0);
-    CU_ASSERT_PTR_NULL(redis->deny.items[0]);
-    CU_ASSERT_STRING_EQUAL(settings->daemon.runtime_dir, "/run/flaskredis");
-    CU_ASSERT_EQUAL(settings->daemon.memory_max, 1 << 30);
-    CU_ASSERT_EQUAL(settings->daemon.log_level, LOG_LEVEL_INFO);
-    CU_ASSERT_PTR_NULL(settings_prefix(settings, "CACHE"));
+    EXPECT_NUMBER(settings->prefix_count, 1);
+    EXPECT_STRING(redis->server.host, "localhost");
+    EXPECT_NUMBER(redis->server.port, 6379);
+    EXPECT_NUMBER(redis->server.db, 0);
+    EXPECT_NUMBER(redis->socket_mode, 0660);
+    EXPECT_NUMBER(redis->auth, AUTH_UPSTREAM);
+    EXPECT_NUMBER(redis->large_request, 65536);
+    EXPECT_NUMBER(redis->retry_reads, false);
+    EXPECT(!redis->tcp.wanted);
+    EXPECT_NUMBER(redis->deny.count, 0);
+    EXPECT(redis->deny.items[0] == NULL);
+    EXPECT_STRING(settings->daemon.runtime_dir, "/run/flaskredis");
+    EXPECT_NUMBER(settings->daemon.memory_max, 1 << 30);
+    EXPECT_NUMBER(settings->daemon.log_level, LOG_LEVEL_INFO);
+    EXPECT(settings_prefix(settings, "CACHE") == NULL);
     settings_free(settings);
 }
 
@@ -57,26 +56,26 @@ static void every_type_of_value_is_read(void)
                                           "reply_limit = 65536\n",
                                           NULL);
     const struct prefix_settings *cache = prefix_of(settings, "CACHE");
-    CU_ASSERT_EQUAL(settings->prefix_count, 1);
-    CU_ASSERT_EQUAL(settings->daemon.workers, 4);
-    CU_ASSERT_EQUAL(settings->daemon.log_level, LOG_LEVEL_DEBUG);
-    CU_ASSERT_EQUAL(settings->daemon.memory_max, 2 << 20);
-    CU_ASSERT_EQUAL(cache->server.scheme, FR_URL_UNIX);
-    CU_ASSERT_EQUAL(cache->server.db, 3);
-    CU_ASSERT_EQUAL(cache->socket_mode, 0600);
-    CU_ASSERT_EQUAL(cache->auth, AUTH_PASSTHROUGH);
-    CU_ASSERT_EQUAL_FATAL(cache->deny.count, 3);
-    CU_ASSERT_STRING_EQUAL(cache->deny.items[0], "flushall");
-    CU_ASSERT_STRING_EQUAL(cache->deny.items[1], "client|kill");
-    CU_ASSERT_STRING_EQUAL(cache->deny.items[2], "script");
-    CU_ASSERT_PTR_NULL(cache->deny.items[3]);
-    CU_ASSERT_EQUAL(cache->lease_wait_ms, 0);
-    CU_ASSERT_EQUAL(cache->on_loss, LOSS_CLOSE);
-    CU_ASSERT_EQUAL(cache->retry_reads, true);
-    CU_ASSERT_EQUAL(cache->loading, LOADING_WAIT);
-    CU_ASSERT_EQUAL(cache->large_request, 128 << 10);
-    CU_ASSERT_EQUAL(cache->bulk_max, 1 << 30);
-    CU_ASSERT_EQUAL(cache->reply_limit, 65536);
+    EXPECT_NUMBER(settings->prefix_count, 1);
+    EXPECT_NUMBER(settings->daemon.workers, 4);
+    EXPECT_NUMBER(settings->daemon.log_level, LOG_LEVEL_DEBUG);
+    EXPECT_NUMBER(settings->daemon.memory_max, 2 << 20);
+    EXPECT_NUMBER(cache->server.scheme, FR_URL_UNIX);
+    EXPECT_NUMBER(cache->server.db, 3);
+    EXPECT_NUMBER(cache->socket_mode, 0600);
+    EXPECT_NUMBER(cache->auth, AUTH_PASSTHROUGH);
+    EXPECT_NUMBER(cache->deny.count, 3);
+    EXPECT_STRING(cache->deny.items[0], "flushall");
+    EXPECT_STRING(cache->deny.items[1], "client|kill");
+    EXPECT_STRING(cache->deny.items[2], "script");
+    EXPECT(cache->deny.items[3] == NULL);
+    EXPECT_NUMBER(cache->lease_wait_ms, 0);
+    EXPECT_NUMBER(cache->on_loss, LOSS_CLOSE);
+    EXPECT_NUMBER(cache->retry_reads, true);
+    EXPECT_NUMBER(cache->loading, LOADING_WAIT);
+    EXPECT_NUMBER(cache->large_request, 128 << 10);
+    EXPECT_NUMBER(cache->bulk_max, 1 << 30);
+    EXPECT_NUMBER(cache->reply_limit, 65536);
     settings_free(settings);
 }
 
@@ -90,8 +89,8 @@ static void a_file_may_have_a_byte_order_mark_crlf_colons_and_indentation(void)
                                           "leases=7",
                                           NULL);
     const struct prefix_settings *prefix = prefix_of(settings, "A_1");
-    CU_ASSERT_EQUAL(settings->daemon.workers, 2);
-    CU_ASSERT_EQUAL(prefix->leases, 7);
+    EXPECT_NUMBER(settings->daemon.workers, 2);
+    EXPECT_NUMBER(prefix->leases, 7);
     settings_free(settings);
 }
 
@@ -104,9 +103,9 @@ static void a_list_goes_on_in_lines_that_begin_with_a_blank(void)
                                           "leases = 3\n",
                                           NULL);
     const struct prefix_settings *redis = prefix_of(settings, "REDIS");
-    CU_ASSERT_EQUAL(redis->deny.count, 4);
-    CU_ASSERT_STRING_EQUAL(redis->deny.items[3], "incr");
-    CU_ASSERT_EQUAL(redis->leases, 3);
+    EXPECT_NUMBER(redis->deny.count, 4);
+    EXPECT_STRING(redis->deny.items[3], "incr");
+    EXPECT_NUMBER(redis->leases, 3);
     settings_free(settings);
 }
 
@@ -117,7 +116,7 @@ static void a_prefix_name_may_have_64_characters(void)
     name[64] = '\0';
     snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir=/run\n[%s]\n", name);
     struct settings *settings = load_good(text, NULL);
-    CU_ASSERT_PTR_NOT_NULL(settings_prefix(settings, name));
+    EXPECT(settings_prefix(settings, name) != NULL);
     settings_free(settings);
 }
 
@@ -127,9 +126,9 @@ static void prefixes_come_in_the_order_of_the_file_then_of_names(void)
     char *environment[] = {"CAT_URL=redis://c", "APE_URL=redis://a", "BEAR_URL=unix:///b",
                            "PATH=/bin", NULL};
     struct settings *settings = load_good("[ZEBRA]\n[APE]\n", environment);
-    CU_ASSERT_EQUAL_FATAL(settings->prefix_count, COUNT(want));
+    EXPECT_NUMBER(settings->prefix_count, COUNT(want));
     for (size_t i = 0; i < COUNT(want); i++) {
-        CU_ASSERT_STRING_EQUAL(settings->prefixes[i].name, want[i]);
+        EXPECT_STRING(settings->prefixes[i].name, want[i]);
     }
     settings_free(settings);
 }
@@ -142,12 +141,12 @@ static void the_environment_wins_over_the_file(void)
                                           "[CACHE]\nurl = redis://db1\nleases = 5\n",
                                           environment);
     const struct prefix_settings *cache = prefix_of(settings, "CACHE");
-    CU_ASSERT_EQUAL(settings->prefix_count, 1);
-    CU_ASSERT_STRING_EQUAL(settings->daemon.runtime_dir, "/tmp/x");
-    CU_ASSERT_STRING_EQUAL(cache->server.host, "db2");
-    CU_ASSERT_STRING_EQUAL(cache->server.password, "pw");
-    CU_ASSERT_EQUAL(cache->server.db, 4);
-    CU_ASSERT_EQUAL(cache->leases, 5);
+    EXPECT_NUMBER(settings->prefix_count, 1);
+    EXPECT_STRING(settings->daemon.runtime_dir, "/tmp/x");
+    EXPECT_STRING(cache->server.host, "db2");
+    EXPECT_STRING(cache->server.password, "pw");
+    EXPECT_NUMBER(cache->server.db, 4);
+    EXPECT_NUMBER(cache->leases, 5);
     settings_free(settings);
 }
 
@@ -160,8 +159,8 @@ static void variables_that_are_no_redis_url_make_no_prefix(void)
                            "URL=redis://x",
                            NULL};
     struct settings *settings = load_good(NULL, environment);
-    CU_ASSERT_EQUAL(settings->prefix_count, 1);
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].name, "REDIS");
+    EXPECT_NUMBER(settings->prefix_count, 1);
+    EXPECT_STRING(settings->prefixes[0].name, "REDIS");
     settings_free(settings);
 }
 
@@ -169,10 +168,10 @@ static void a_variable_makes_a_prefix_and_replaces_the_default_one(void)
 {
     char *environment[] = {"SESSION_URL=redis://db1/2", NULL};
     struct settings *settings = load_good(NULL, environment);
-    CU_ASSERT_EQUAL_FATAL(settings->prefix_count, 1);
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].name, "SESSION");
-    CU_ASSERT_EQUAL(settings->prefixes[0].server.db, 2);
-    CU_ASSERT_EQUAL(settings->prefixes[0].leases, 32);
+    EXPECT_NUMBER(settings->prefix_count, 1);
+    EXPECT_STRING(settings->prefixes[0].name, "SESSION");
+    EXPECT_NUMBER(settings->prefixes[0].server.db, 2);
+    EXPECT_NUMBER(settings->prefixes[0].leases, 32);
     settings_free(settings);
 }
 
@@ -184,18 +183,18 @@ static void times_in_the_url_win_over_the_settings(void)
                   "command_ms = 9\nconnect_ms = 8\nheartbeat_ms = 7\n",
                   NULL);
     const struct prefix_settings *redis = prefix_of(settings, "REDIS");
-    CU_ASSERT_EQUAL(redis->command_ms, 500);
-    CU_ASSERT_EQUAL(redis->connect_ms, 8);
-    CU_ASSERT_EQUAL(redis->heartbeat_ms, 0);
+    EXPECT_NUMBER(redis->command_ms, 500);
+    EXPECT_NUMBER(redis->connect_ms, 8);
+    EXPECT_NUMBER(redis->heartbeat_ms, 0);
     settings_free(settings);
 }
 
 static void the_url_is_kept_without_user_and_password(void)
 {
     struct settings *settings = load_good("[REDIS]\nurl = redis://me:hunter2@h:1/2\n", NULL);
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].url, "redis://h:1");
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].server.user, "me");
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].server.password, "hunter2");
+    EXPECT_STRING(settings->prefixes[0].url, "redis://h:1");
+    EXPECT_STRING(settings->prefixes[0].server.user, "me");
+    EXPECT_STRING(settings->prefixes[0].server.password, "hunter2");
     settings_free(settings);
 }
 
@@ -206,13 +205,13 @@ static void users_are_decoded_and_kept_in_one_place(void)
                                           "    default:secret\n",
                                           NULL);
     const struct prefix_settings *redis = &settings->prefixes[0];
-    CU_ASSERT_EQUAL_FATAL(redis->user_count, 3);
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[0].name, "me");
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[0].password, "p,w x");
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[1].name, "Ada");
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[1].password, "a:b");
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[2].name, "default");
-    CU_ASSERT_EQUAL(redis->users.count, 0);
+    EXPECT_NUMBER(redis->user_count, 3);
+    EXPECT_STRING(redis->user_entries[0].name, "me");
+    EXPECT_STRING(redis->user_entries[0].password, "p,w x");
+    EXPECT_STRING(redis->user_entries[1].name, "Ada");
+    EXPECT_STRING(redis->user_entries[1].password, "a:b");
+    EXPECT_STRING(redis->user_entries[2].name, "default");
+    EXPECT_NUMBER(redis->users.count, 0);
     settings_free(settings);
 }
 
@@ -232,9 +231,9 @@ static void listen_takes_numeric_addresses(void)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct settings *settings = load_good(rows[i].text, NULL);
         const struct tcp_listen *tcp = &settings->prefixes[0].tcp;
-        CU_ASSERT(tcp->wanted);
-        CU_ASSERT_STRING_EQUAL(tcp->host, rows[i].host);
-        CU_ASSERT_EQUAL(tcp->port, rows[i].port);
+        EXPECT(tcp->wanted);
+        EXPECT_STRING(tcp->host, rows[i].host);
+        EXPECT_NUMBER(tcp->port, rows[i].port);
         settings_free(settings);
     }
 }
@@ -250,14 +249,14 @@ static void expect_differences(comparison compare, const char *one, const char *
     struct settings *running = load_good(one, NULL);
     struct settings *fresh = load_good(other, NULL);
     compare(running, fresh, &problems);
-    CU_ASSERT_EQUAL(problems.count, count);
+    EXPECT_NUMBER(problems.count, count);
     for (size_t i = 0; i < count; i++) {
-        CU_ASSERT(some_problem_says(says[i]));
+        EXPECT(some_problem_says(says[i]));
         if (!some_problem_says(says[i])) {
             print_problems(says[i]);
         }
     }
-    CU_ASSERT(!some_problem_says("hunter"));
+    EXPECT(!some_problem_says("hunter"));
     settings_free(running);
     settings_free(fresh);
 }
@@ -336,8 +335,8 @@ static void the_same_server_is_the_same_login_and_database(void)
         snprintf(one, sizeof one, "[A]\nurl = %s\n", rows[i].one);
         snprintf(other, sizeof other, "[A]\nurl = %s\n", rows[i].other);
         struct settings *before = load_good(one, NULL), *after = load_good(other, NULL);
-        CU_ASSERT_EQUAL(settings_same_server(&before->prefixes[0], &after->prefixes[0]),
-                        rows[i].is_same);
+        EXPECT_NUMBER(settings_same_server(&before->prefixes[0], &after->prefixes[0]),
+                      rows[i].is_same);
         settings_free(before);
         settings_free(after);
     }
@@ -368,7 +367,7 @@ static struct settings *load_sample(const char *name)
     if (!settings) {
         print_problems(path);
     }
-    CU_ASSERT_FATAL(settings != NULL);
+    EXPECT(settings != NULL);
     return settings;
 }
 
@@ -380,7 +379,7 @@ static void expect_same_rows(const struct setting_table *table, const void *one,
         if (!same) {
             printf("\n    \"%s\" is not at its default", row->name);
         }
-        CU_ASSERT(same);
+        EXPECT(same);
     }
 }
 
@@ -388,11 +387,11 @@ static void the_sample_configuration_is_the_defaults(void)
 {
     struct settings *sample = load_sample("flaskredis.conf");
     struct settings *defaults = load_good(NULL, NULL);
-    CU_ASSERT_EQUAL_FATAL(sample->prefix_count, 1);
-    CU_ASSERT_STRING_EQUAL(sample->prefixes[0].name, "REDIS");
+    EXPECT_NUMBER(sample->prefix_count, 1);
+    EXPECT_STRING(sample->prefixes[0].name, "REDIS");
     expect_same_rows(&daemon_table, &sample->daemon, &defaults->daemon);
     expect_same_rows(&prefix_table, &sample->prefixes[0], &defaults->prefixes[0]);
-    CU_ASSERT_EQUAL(sample->prefixes[0].server.db, 0);
+    EXPECT_NUMBER(sample->prefixes[0].server.db, 0);
     settings_free(sample);
     settings_free(defaults);
 }
@@ -407,12 +406,11 @@ static void count_sample_line(const char *line, bool in_prefix)
         return;
     }
     const struct setting_row *row = table_find(table, name);
-    need(row != NULL);
+    EXPECT(row != NULL);
     sample_names[(in_prefix ? DAEMON_ROW_COUNT : 0) + (row - table->rows)]++;
     size_t name_len = strlen(row->name), default_len = strlen(row->default_text);
-    CU_ASSERT(strncmp(line + name_len, " =", 2) == 0);
-    CU_ASSERT(default_len == 0 ||
-              strncmp(line + name_len + 3, row->default_text, default_len) == 0);
+    EXPECT(strncmp(line + name_len, " =", 2) == 0);
+    EXPECT(default_len == 0 || strncmp(line + name_len + 3, row->default_text, default_len) == 0);
 }
 
 static void the_sample_configuration_names_every_setting_once(void)
@@ -420,7 +418,7 @@ static void the_sample_configuration_names_every_setting_once(void)
     char path[512], line[512];
     bool in_prefix = false;
     FILE *file = fopen(sample_path("flaskredis.conf", path, sizeof(path)), "r");
-    need(file != NULL);
+    EXPECT(file != NULL);
     memset(sample_names, 0, sizeof(sample_names));
     while (fgets(line, sizeof(line), file)) {
         in_prefix = in_prefix || strncmp(line, "[REDIS]", 7) == 0;
@@ -428,19 +426,19 @@ static void the_sample_configuration_names_every_setting_once(void)
     }
     fclose(file);
     for (size_t i = 0; i < COUNT(sample_names); i++) {
-        CU_ASSERT_EQUAL(sample_names[i], 1);
+        EXPECT_NUMBER(sample_names[i], 1);
     }
 }
 
 static void the_development_configuration_has_two_databases_of_one_server(void)
 {
     struct settings *settings = load_sample("flaskredis-dev.conf");
-    CU_ASSERT_STRING_EQUAL(settings->daemon.runtime_dir, "build/run");
-    CU_ASSERT_EQUAL_FATAL(settings->prefix_count, 2);
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].name, "REDIS");
-    CU_ASSERT_EQUAL(settings->prefixes[0].server.db, 0);
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[1].name, "CACHE");
-    CU_ASSERT_EQUAL(settings->prefixes[1].server.db, 1);
+    EXPECT_STRING(settings->daemon.runtime_dir, "build/run");
+    EXPECT_NUMBER(settings->prefix_count, 2);
+    EXPECT_STRING(settings->prefixes[0].name, "REDIS");
+    EXPECT_NUMBER(settings->prefixes[0].server.db, 0);
+    EXPECT_STRING(settings->prefixes[1].name, "CACHE");
+    EXPECT_NUMBER(settings->prefixes[1].server.db, 1);
     settings_free(settings);
 }
 
@@ -450,9 +448,9 @@ static void expect_help_of(const struct setting_table *table, const char *help)
         char start[64];
         snprintf(start, sizeof(start), "\n  %s ", table->rows[i].name);
         const char *found = strstr(help, start);
-        need(found != NULL);
-        CU_ASSERT_PTR_NULL(strstr(found + 1, start));
-        CU_ASSERT_PTR_NOT_NULL(strstr(found, table->rows[i].default_text));
+        EXPECT(found != NULL);
+        EXPECT(strstr(found + 1, start) == NULL);
+        EXPECT(strstr(found, table->rows[i].default_text) != NULL);
     }
 }
 
@@ -461,58 +459,55 @@ static void the_help_names_every_setting_and_ends_with_the_environment(void)
     char *help = NULL;
     size_t len;
     FILE *to = open_memstream(&help, &len);
-    need(to != NULL);
+    EXPECT(to != NULL);
     settings_help(to);
-    CU_ASSERT_EQUAL_FATAL(fclose(to), 0);
+    EXPECT_NUMBER(fclose(to), 0);
     expect_help_of(&daemon_table, help);
     expect_help_of(&prefix_table, help);
     const char *environment = strstr(help, "Environment variables:");
-    need(environment != NULL);
-    CU_ASSERT_PTR_NOT_NULL(strstr(environment, "PREFIX_URL"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(environment, "FLASKREDIS_RUNTIME_DIR"));
+    EXPECT(environment != NULL);
+    EXPECT(strstr(environment, "PREFIX_URL") != NULL);
+    EXPECT(strstr(environment, "FLASKREDIS_RUNTIME_DIR") != NULL);
     for (char *line = strtok(help, "\n"); line; line = strtok(NULL, "\n")) {
-        CU_ASSERT(strlen(line) <= 112);
+        EXPECT(strlen(line) <= 112);
     }
     free(help);
 }
 
-static CU_TestInfo good_cases[] = {
-    CASE(without_file_and_environment_there_is_redis_at_its_defaults),
-    CASE(every_type_of_value_is_read),
-    CASE(a_file_may_have_a_byte_order_mark_crlf_colons_and_indentation),
-    CASE(a_list_goes_on_in_lines_that_begin_with_a_blank),
-    CASE(a_prefix_name_may_have_64_characters),
-    CASE(prefixes_come_in_the_order_of_the_file_then_of_names),
-    CASE(the_environment_wins_over_the_file),
-    CASE(variables_that_are_no_redis_url_make_no_prefix),
-    CASE(a_variable_makes_a_prefix_and_replaces_the_default_one),
-    CASE(times_in_the_url_win_over_the_settings),
-    CASE(the_url_is_kept_without_user_and_password),
-    CASE(users_are_decoded_and_kept_in_one_place),
-    CASE(listen_takes_numeric_addresses),
-    CU_TEST_INFO_NULL,
+static const struct test_case cases[] = {
+    {"without file and environment there is REDIS at its defaults",
+     without_file_and_environment_there_is_redis_at_its_defaults},
+    {"every type of value is read", every_type_of_value_is_read},
+    {"a file may have a byte order mark, CRLF, colons and indentation",
+     a_file_may_have_a_byte_order_mark_crlf_colons_and_indentation},
+    {"a list goes on in lines that begin with a blank",
+     a_list_goes_on_in_lines_that_begin_with_a_blank},
+    {"a prefix name may have 64 characters", a_prefix_name_may_have_64_characters},
+    {"prefixes come in the order of the file, then of names",
+     prefixes_come_in_the_order_of_the_file_then_of_names},
+    {"the environment wins over the file", the_environment_wins_over_the_file},
+    {"variables that are no Redis URL make no prefix",
+     variables_that_are_no_redis_url_make_no_prefix},
+    {"a variable makes a prefix and replaces the default one",
+     a_variable_makes_a_prefix_and_replaces_the_default_one},
+    {"times in the URL win over the settings", times_in_the_url_win_over_the_settings},
+    {"the URL is kept without user and password", the_url_is_kept_without_user_and_password},
+    {"users are decoded and kept in one place", users_are_decoded_and_kept_in_one_place},
+    {"listen takes numeric addresses", listen_takes_numeric_addresses},
+    {"a reload tells what it cannot change", a_reload_tells_what_it_cannot_change},
+    {"a reload tells what it changes with both values",
+     a_reload_tells_what_it_changes_with_both_values},
+    {"a reload notices what a URL hides", a_reload_notices_what_a_url_hides},
+    {"the same server is the same login and database",
+     the_same_server_is_the_same_login_and_database},
+    {"nothing is told of what is the same", nothing_is_told_of_what_is_the_same},
+    {"the sample configuration is the defaults", the_sample_configuration_is_the_defaults},
+    {"the sample configuration names every setting once",
+     the_sample_configuration_names_every_setting_once},
+    {"the development configuration has two databases of one server",
+     the_development_configuration_has_two_databases_of_one_server},
+    {"the help names every setting and ends with the environment",
+     the_help_names_every_setting_and_ends_with_the_environment},
 };
 
-static CU_TestInfo other_cases[] = {
-    CASE(a_reload_tells_what_it_cannot_change),
-    CASE(a_reload_tells_what_it_changes_with_both_values),
-    CASE(a_reload_notices_what_a_url_hides),
-    CASE(the_same_server_is_the_same_login_and_database),
-    CASE(nothing_is_told_of_what_is_the_same),
-    CASE(the_sample_configuration_is_the_defaults),
-    CASE(the_sample_configuration_names_every_setting_once),
-    CASE(the_development_configuration_has_two_databases_of_one_server),
-    CASE(the_help_names_every_setting_and_ends_with_the_environment),
-    CU_TEST_INFO_NULL,
-};
-
-static CU_SuiteInfo suites[] = {
-    {"configurations", make_directory, remove_directory, NULL, NULL, good_cases},
-    {"reload, sample and help", make_directory, remove_directory, NULL, NULL, other_cases},
-    CU_SUITE_INFO_NULL,
-};
-
-int main(void)
-{
-    return run_suites(suites);
-}
+SUITE_MAIN("settings", cases)

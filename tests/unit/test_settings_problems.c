@@ -1,7 +1,6 @@
 /* Configurations that are refused, and how that is said. */
 #include "daemon/settings.h"
 
-#include <CUnit/Basic.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -10,22 +9,22 @@
 static void a_problem_names_file_line_section_and_setting(void)
 {
     char want[256];
-    CU_ASSERT_PTR_NULL(load("[CACHE]\n\nleases = many\n"));
+    EXPECT(load("[CACHE]\n\nleases = many\n") == NULL);
     snprintf(want, sizeof(want),
              "%s:3: section [CACHE], setting \"leases\": is not a whole number (digits only)",
-             file_path);
-    CU_ASSERT_EQUAL_FATAL(problems.count, 1);
-    CU_ASSERT_STRING_EQUAL(problems.lines[0], want);
+             config_path());
+    EXPECT_NUMBER(problems.count, 1);
+    EXPECT_STRING(problems.lines[0], want);
 }
 
 static void a_problem_of_the_environment_names_the_variable(void)
 {
     char *environment[] = {"CACHE_URL=redis://h:0", NULL};
-    CU_ASSERT_PTR_NULL(load_with("[CACHE]\nurl = redis://h\n", environment));
-    CU_ASSERT_EQUAL_FATAL(problems.count, 1);
-    CU_ASSERT_STRING_EQUAL(problems.lines[0],
-                           "environment variable CACHE_URL: section [CACHE], setting \"url\": port "
-                           "is not a number from 1 to 65535");
+    EXPECT(load_with("[CACHE]\nurl = redis://h\n", environment) == NULL);
+    EXPECT_NUMBER(problems.count, 1);
+    EXPECT_STRING(problems.lines[0],
+                  "environment variable CACHE_URL: section [CACHE], setting \"url\": port "
+                  "is not a number from 1 to 65535");
 }
 
 static void all_problems_are_told_at_once(void)
@@ -41,14 +40,14 @@ static void all_problems_are_told_at_once(void)
         ":10: section [REDIS], setting \"url\": scheme is unknown",
     };
     char *environment[] = {"flaskredisd_URL=redis://", NULL};
-    CU_ASSERT_PTR_NULL(load_with("[flaskredisd]\nworkers = 65\nnonsense\n[cache]\nleases = 0\n"
-                                 "[REDIS]\nlease = 1\nauth = check\ndeny = gett\nurl = mysql://\n",
-                                 environment));
+    EXPECT(load_with("[flaskredisd]\nworkers = 65\nnonsense\n[cache]\nleases = 0\n"
+                     "[REDIS]\nlease = 1\nauth = check\ndeny = gett\nurl = mysql://\n",
+                     environment) == NULL);
     for (size_t i = 0; i < COUNT(says); i++) {
-        CU_ASSERT(some_problem_says(says[i]));
+        EXPECT(some_problem_says(says[i]));
     }
-    CU_ASSERT(some_problem_says("environment variable flaskredisd_URL: "));
-    CU_ASSERT_EQUAL(problems.count, COUNT(says) + 1);
+    EXPECT(some_problem_says("environment variable flaskredisd_URL: "));
+    EXPECT_NUMBER(problems.count, COUNT(says) + 1);
     if (problems.count != COUNT(says) + 1) {
         print_problems("all");
     }
@@ -57,12 +56,12 @@ static void all_problems_are_told_at_once(void)
 static void a_file_that_cannot_be_read_is_a_problem(void)
 {
     problems_finish(&problems);
-    CU_ASSERT_PTR_NULL(settings_load("/nonexistent/x.conf", NULL, &problems));
-    CU_ASSERT(some_problem_says("/nonexistent/x.conf: cannot be read: No such file"));
+    EXPECT(settings_load("/nonexistent/x.conf", NULL, &problems) == NULL);
+    EXPECT(some_problem_says("/nonexistent/x.conf: cannot be read: No such file"));
     problems_finish(&problems);
-    CU_ASSERT_PTR_NULL(settings_load(directory, NULL, &problems));
-    CU_ASSERT(some_problem_says(": cannot be read: Is a directory"));
-    CU_ASSERT_EQUAL(problems.count, 1);
+    EXPECT(load_file(case_dir(), NULL) == NULL);
+    EXPECT(some_problem_says(": cannot be read: Is a directory"));
+    EXPECT_NUMBER(problems.count, 1);
 }
 
 static void lines_that_are_no_settings_are_problems(void)
@@ -88,10 +87,10 @@ static void a_line_with_a_nul_byte_is_a_problem(void)
 {
     static const char text[] = "[REDIS]\nleases = 3\0 4\n";
     problems_finish(&problems);
-    write_bytes(text, sizeof(text) - 1);
-    CU_ASSERT_PTR_NULL(settings_load(file_path, NULL, &problems));
-    CU_ASSERT_EQUAL(problems.count, 1);
-    CU_ASSERT(some_problem_says(":2: a NUL byte in the line"));
+    write_bytes(config_path(), text, sizeof(text) - 1);
+    EXPECT(load_file(config_path(), NULL) == NULL);
+    EXPECT_NUMBER(problems.count, 1);
+    EXPECT(some_problem_says(":2: a NUL byte in the line"));
 }
 
 static void a_line_too_long_for_the_reader_is_a_problem_unless_a_comment(void)
@@ -103,9 +102,9 @@ static void a_line_too_long_for_the_reader_is_a_problem_unless_a_comment(void)
     memcpy(text, "users = ", 8);
     char whole[20200];
     snprintf(whole, sizeof(whole), "[REDIS]\n%s", text);
-    CU_ASSERT_PTR_NULL(load(whole));
-    CU_ASSERT_EQUAL(problems.count, 1);
-    CU_ASSERT(some_problem_says(":2: the line is longer than "));
+    EXPECT(load(whole) == NULL);
+    EXPECT_NUMBER(problems.count, 1);
+    EXPECT(some_problem_says(":2: the line is longer than "));
 }
 
 static void a_section_that_is_none_is_refused(void)
@@ -267,11 +266,10 @@ static void a_socket_path_must_fit_the_systems_limit(void)
     snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[R]\n", dir);
     settings_free(load_good(text, NULL));
     snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[TWELVELETTER]\n", dir);
-    CU_ASSERT_PTR_NULL(load(text));
-    CU_ASSERT_EQUAL(problems.count, 1);
-    CU_ASSERT(
-        some_problem_says(":2: section [flaskredisd], setting \"runtime_dir\": the socket's "
-                          "path of prefix TWELVELETTER would be 108 bytes long (at most 107"));
+    EXPECT(load(text) == NULL);
+    EXPECT_NUMBER(problems.count, 1);
+    EXPECT(some_problem_says(":2: section [flaskredisd], setting \"runtime_dir\": the socket's "
+                             "path of prefix TWELVELETTER would be 108 bytes long (at most 107"));
     snprintf(text, sizeof(text), "[flaskredisd]\nruntime_dir = %s\n[ELEVENLETTR]\n", dir);
     settings_free(load_good(text, NULL));
 }
@@ -300,52 +298,48 @@ static void problems_never_hold_a_password(void)
         {"[R]\n", "", {"R_URL=:hunter2@h"}},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        CU_ASSERT_PTR_NULL(load_with(rows[i].text, rows[i].environment));
-        CU_ASSERT(problems.count > 0);
+        EXPECT(load_with(rows[i].text, rows[i].environment) == NULL);
+        EXPECT(problems.count > 0);
         if (some_problem_says("hunter2")) {
             print_problems(rows[i].text);
         }
-        CU_ASSERT(!some_problem_says("hunter2"));
+        EXPECT(!some_problem_says("hunter2"));
     }
 }
 
 static void a_problem_is_one_printable_line(void)
 {
     char *environment[] = {"a\nb_URL=redis://", NULL};
-    CU_ASSERT_PTR_NULL(load_with("[\x01 x]\nleases = \x02\n", environment));
-    CU_ASSERT_EQUAL(problems.count, 3);
+    EXPECT(load_with("[\x01 x]\nleases = \x02\n", environment) == NULL);
+    EXPECT_NUMBER(problems.count, 3);
     for (size_t i = 0; i < problems.count; i++) {
         for (const char *c = problems.lines[i]; *c; c++) {
-            CU_ASSERT(!iscntrl((unsigned char)*c));
+            EXPECT(!iscntrl((unsigned char)*c));
         }
     }
 }
 
-static CU_TestInfo cases[] = {
-    CASE(a_problem_names_file_line_section_and_setting),
-    CASE(a_problem_of_the_environment_names_the_variable),
-    CASE(all_problems_are_told_at_once),
-    CASE(a_file_that_cannot_be_read_is_a_problem),
-    CASE(lines_that_are_no_settings_are_problems),
-    CASE(a_line_with_a_nul_byte_is_a_problem),
-    CASE(a_line_too_long_for_the_reader_is_a_problem_unless_a_comment),
-    CASE(a_section_that_is_none_is_refused),
-    CASE(a_setting_that_is_none_is_refused_with_a_hint),
-    CASE(a_value_out_of_its_type_or_range_is_refused),
-    CASE(values_that_do_not_fit_together_are_refused),
-    CASE(a_variable_that_cannot_be_a_prefix_is_refused),
-    CASE(a_socket_path_must_fit_the_systems_limit),
-    CASE(problems_never_hold_a_password),
-    CASE(a_problem_is_one_printable_line),
-    CU_TEST_INFO_NULL,
+static const struct test_case cases[] = {
+    {"a problem names file, line, section and setting",
+     a_problem_names_file_line_section_and_setting},
+    {"a problem of the environment names the variable",
+     a_problem_of_the_environment_names_the_variable},
+    {"all problems are told at once", all_problems_are_told_at_once},
+    {"a file that cannot be read is a problem", a_file_that_cannot_be_read_is_a_problem},
+    {"lines that are no settings are problems", lines_that_are_no_settings_are_problems},
+    {"a line with a NUL byte is a problem", a_line_with_a_nul_byte_is_a_problem},
+    {"a line too long for the reader is a problem, unless a comment",
+     a_line_too_long_for_the_reader_is_a_problem_unless_a_comment},
+    {"a section that is none is refused", a_section_that_is_none_is_refused},
+    {"a setting that is none is refused with a hint",
+     a_setting_that_is_none_is_refused_with_a_hint},
+    {"a value out of its type or range is refused", a_value_out_of_its_type_or_range_is_refused},
+    {"values that do not fit together are refused", values_that_do_not_fit_together_are_refused},
+    {"a variable that cannot be a prefix is refused",
+     a_variable_that_cannot_be_a_prefix_is_refused},
+    {"a socket path must fit the system's limit", a_socket_path_must_fit_the_systems_limit},
+    {"problems never hold a password", problems_never_hold_a_password},
+    {"a problem is one printable line", a_problem_is_one_printable_line},
 };
 
-static CU_SuiteInfo suites[] = {
-    {"problems of configurations", make_directory, remove_directory, NULL, NULL, cases},
-    CU_SUITE_INFO_NULL,
-};
-
-int main(void)
-{
-    return run_suites(suites);
-}
+SUITE_MAIN("settings_problems", cases)

@@ -3,38 +3,29 @@
 
 #include "tests/unit/settings_fixture.h"
 
-static char secret_path[128];
-static char credentials[128];
+static const char *secret_path(void)
+{
+    return case_path("secret");
+}
 
 static void write_secret(const char *bytes, size_t len)
 {
-    FILE *file = fopen(secret_path, "w");
-    CU_ASSERT_FATAL(file != NULL);
-    CU_ASSERT_FATAL(fwrite(bytes, 1, len, file) == len);
-    CU_ASSERT_FATAL(fclose(file) == 0);
+    write_bytes(secret_path(), bytes, len);
 }
 
-static int make_places(void)
+/* The variable by which a service is told where its credentials are. */
+static char *credentials_variable(void)
 {
-    if (make_directory() != 0) {
-        return -1;
-    }
-    snprintf(secret_path, sizeof(secret_path), "%s/secret", directory);
-    snprintf(credentials, sizeof(credentials), "CREDENTIALS_DIRECTORY=%s", directory);
-    return 0;
-}
-
-static int remove_places(void)
-{
-    unlink(secret_path);
-    return remove_directory();
+    char *variable = case_alloc(128);
+    snprintf(variable, 128, "CREDENTIALS_DIRECTORY=%s", case_dir());
+    return variable;
 }
 
 /* A configuration whose last value is the secret's path. */
 static struct settings *load_secret(const char *config)
 {
     char text[512];
-    snprintf(text, sizeof(text), "%s%s\n", config, secret_path);
+    snprintf(text, sizeof(text), "%s%s\n", config, secret_path());
     return load(text);
 }
 
@@ -42,19 +33,19 @@ static void a_password_comes_from_a_file(void)
 {
     write_secret("pa ss:w,ord\n", 12);
     struct settings *settings = load_secret("[REDIS]\nurl = redis://me@h:1\npassword_file = ");
-    need(settings != NULL);
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].server.password, "pa ss:w,ord");
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].server.user, "me");
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].url, "redis://h:1");
+    EXPECT(settings != NULL);
+    EXPECT_STRING(settings->prefixes[0].server.password, "pa ss:w,ord");
+    EXPECT_STRING(settings->prefixes[0].server.user, "me");
+    EXPECT_STRING(settings->prefixes[0].url, "redis://h:1");
     settings_free(settings);
 }
 
 static void a_bare_name_is_a_credential(void)
 {
-    char *environment[] = {credentials, NULL};
+    char *environment[] = {credentials_variable(), NULL};
     write_secret("hunter2", 7);
     struct settings *settings = load_good("[REDIS]\npassword_file = secret\n", environment);
-    CU_ASSERT_STRING_EQUAL(settings->prefixes[0].server.password, "hunter2");
+    EXPECT_STRING(settings->prefixes[0].server.password, "hunter2");
     settings_free(settings);
 }
 
@@ -64,19 +55,20 @@ static void users_come_from_a_file_too(void)
     write_secret(users, sizeof(users) - 1);
     struct settings *settings =
         load_secret("[REDIS]\nauth = check\nusers = first:one\nusers_file = ");
-    need(settings != NULL);
+    EXPECT(settings != NULL);
     const struct prefix_settings *redis = &settings->prefixes[0];
-    CU_ASSERT_EQUAL_FATAL(redis->user_count, 4);
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[0].name, "first");
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[1].password, "p,w");
-    CU_ASSERT_STRING_EQUAL(redis->user_entries[3].name, "all");
-    CU_ASSERT_EQUAL(redis->users.count, 0);
+    EXPECT_NUMBER(redis->user_count, 4);
+    EXPECT_STRING(redis->user_entries[0].name, "first");
+    EXPECT_STRING(redis->user_entries[1].password, "p,w");
+    EXPECT_STRING(redis->user_entries[3].name, "all");
+    EXPECT_NUMBER(redis->users.count, 0);
     settings_free(settings);
 }
 
 static void what_cannot_be_used_is_told(void)
 {
-    static const struct bad rows[] = {
+    char *const credentials = credentials_variable();
+    const struct bad rows[] = {
         {"[REDIS]\npassword_file = secret\n",
          "\"password_file\": names a credential, and the daemon was started with none "
          "(LoadCredential=secret:FILE",
@@ -111,36 +103,30 @@ static void what_is_no_secret_is_told_without_showing_it(void)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         write_secret(rows[i].bytes, rows[i].len);
-        CU_ASSERT_PTR_NULL(load_secret("[REDIS]\npassword_file = "));
-        CU_ASSERT(some_problem_says(rows[i].says));
+        EXPECT(load_secret("[REDIS]\npassword_file = ") == NULL);
+        EXPECT(some_problem_says(rows[i].says));
     }
     char large[5000];
     memset(large, 'x', sizeof(large));
     write_secret(large, sizeof(large));
-    CU_ASSERT_PTR_NULL(load_secret("[REDIS]\npassword_file = "));
-    CU_ASSERT(some_problem_says("is larger than a secret may be"));
-    CU_ASSERT(!some_problem_says("xxx"));
+    EXPECT(load_secret("[REDIS]\npassword_file = ") == NULL);
+    EXPECT(some_problem_says("is larger than a secret may be"));
+    EXPECT(!some_problem_says("xxx"));
     write_secret("hunter2", 7);
-    CU_ASSERT_PTR_NULL(load_secret("[REDIS]\nauth = check\nusers_file = "));
-    CU_ASSERT(some_problem_says("entry 1 is not name:password"));
-    CU_ASSERT(!some_problem_says("hunter2"));
+    EXPECT(load_secret("[REDIS]\nauth = check\nusers_file = ") == NULL);
+    EXPECT(some_problem_says("entry 1 is not name:password"));
+    EXPECT(!some_problem_says("hunter2"));
     write_secret("  ,\n", 4);
-    CU_ASSERT_PTR_NULL(load_secret("[REDIS]\nauth = check\nusers_file = "));
-    CU_ASSERT(some_problem_says("needs at least one user"));
+    EXPECT(load_secret("[REDIS]\nauth = check\nusers_file = ") == NULL);
+    EXPECT(some_problem_says("needs at least one user"));
 }
 
-static CU_TestInfo cases[] = {
-    CASE(a_password_comes_from_a_file),
-    CASE(a_bare_name_is_a_credential),
-    CASE(users_come_from_a_file_too),
-    CASE(what_cannot_be_used_is_told),
-    CASE(what_is_no_secret_is_told_without_showing_it),
-    CU_TEST_INFO_NULL,
+static const struct test_case cases[] = {
+    {"a password comes from a file", a_password_comes_from_a_file},
+    {"a bare name is a credential", a_bare_name_is_a_credential},
+    {"users come from a file too", users_come_from_a_file_too},
+    {"what cannot be used is told", what_cannot_be_used_is_told},
+    {"what is no secret is told, without showing it", what_is_no_secret_is_told_without_showing_it},
 };
 
-int main(void)
-{
-    CU_SuiteInfo suites[] = {{"secrets", make_places, remove_places, NULL, NULL, cases},
-                             CU_SUITE_INFO_NULL};
-    return run_suites(suites);
-}
+SUITE_MAIN("settings_secrets", cases)

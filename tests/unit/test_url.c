@@ -1,11 +1,12 @@
 /* Redis URLs: what is read, what is refused, and that no error text gives a password away. */
 #include "common/url.h"
 
-#include <CUnit/Basic.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 struct good {
     const char *text;
@@ -58,12 +59,12 @@ static void expect_good(const struct good *rows, size_t count)
         struct fr_url url;
         char error[256] = "";
         bool read = fr_url_parse(rows[i].text, &url, error, sizeof(error));
-        CU_ASSERT(read);
+        EXPECT(read);
         if (!read) {
             printf("\n    %s: %s", rows[i].text, error);
             continue;
         }
-        CU_ASSERT(same_url(&rows[i].want, &url, rows[i].text));
+        EXPECT(same_url(&rows[i].want, &url, rows[i].text));
         fr_url_finish(&url);
     }
 }
@@ -90,10 +91,10 @@ static void expect_bad(const struct bad *rows, size_t count)
         if (!refused || !named) {
             printf("\n    %s: want \"%s\", got \"%s\"", rows[i].text, rows[i].says, error);
         }
-        CU_ASSERT(refused);
-        CU_ASSERT(named);
-        CU_ASSERT(!strchr(error, '\n'));
-        CU_ASSERT(is_all_zero(&url));
+        EXPECT(refused);
+        EXPECT(named);
+        EXPECT(!strchr(error, '\n'));
+        EXPECT(is_all_zero(&url));
         fr_url_finish(&url);
     }
 }
@@ -194,9 +195,9 @@ static void a_time_of_zero_is_not_the_same_as_none_given(void)
 {
     struct fr_url url;
     char error[256];
-    CU_ASSERT_FATAL(fr_url_parse("redis://?socket_timeout=0", &url, error, sizeof(error)));
-    CU_ASSERT_EQUAL(url.command_ms, 0);
-    CU_ASSERT_EQUAL(url.connect_ms, -1);
+    EXPECT(fr_url_parse("redis://?socket_timeout=0", &url, error, sizeof(error)));
+    EXPECT_NUMBER(url.command_ms, 0);
+    EXPECT_NUMBER(url.connect_ms, -1);
     fr_url_finish(&url);
 }
 
@@ -312,7 +313,7 @@ static void a_socket_path_must_fit_the_systems_limit(void)
     char error[256];
     memset(text + start, 'a', 106);
     bool read = fr_url_parse(text, &url, error, sizeof(error));
-    CU_ASSERT(read);
+    EXPECT(read);
     fr_url_finish(&url);
     text[start + 106] = 'a';
     const struct bad row = {text, "longer than 107 bytes"};
@@ -434,9 +435,9 @@ static void errors_never_hold_a_piece_of_the_password(void)
         if (!refused || strstr(error, "hunter2")) {
             printf("\n    %s: %s", broken[i], refused ? error : "not refused");
         }
-        CU_ASSERT(refused);
-        CU_ASSERT(!strstr(error, "hunter2"));
-        CU_ASSERT(error[0] != '\0');
+        EXPECT(refused);
+        EXPECT(!strstr(error, "hunter2"));
+        EXPECT(error[0] != '\0');
         fr_url_finish(&url);
     }
 }
@@ -445,9 +446,9 @@ static void an_error_fits_any_buffer(void)
 {
     struct fr_url url;
     char error[8] = "unset";
-    CU_ASSERT(!fr_url_parse("http://", &url, error, 4));
-    CU_ASSERT_STRING_EQUAL(error, "sch");
-    CU_ASSERT(!fr_url_parse("http://", &url, NULL, 0));
+    EXPECT(!fr_url_parse("http://", &url, error, 4));
+    EXPECT_STRING(error, "sch");
+    EXPECT(!fr_url_parse("http://", &url, NULL, 0));
 }
 
 static void show_leaves_user_and_password_out(void)
@@ -463,10 +464,9 @@ static void show_leaves_user_and_password_out(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct fr_url url;
         char text[256];
-        CU_ASSERT_FATAL(fr_url_parse(rows[i].text, &url, text, sizeof(text)));
-        CU_ASSERT_STRING_EQUAL(fr_url_show(&url, text, sizeof(text)), rows[i].shown);
-        CU_ASSERT_STRING_EQUAL(fr_url_show(&url, text, 5),
-                               strncmp(text, "unix", 4) ? "redi" : "unix");
+        EXPECT(fr_url_parse(rows[i].text, &url, text, sizeof(text)));
+        EXPECT_STRING(fr_url_show(&url, text, sizeof(text)), rows[i].shown);
+        EXPECT_STRING(fr_url_show(&url, text, 5), strncmp(text, "unix", 4) ? "redi" : "unix");
         fr_url_finish(&url);
     }
 }
@@ -475,9 +475,9 @@ static void finish_leaves_all_zero_and_takes_null(void)
 {
     struct fr_url url;
     char error[256];
-    CU_ASSERT_FATAL(fr_url_parse("redis://u:p@h/1?client_name=a", &url, error, sizeof(error)));
+    EXPECT(fr_url_parse("redis://u:p@h/1?client_name=a", &url, error, sizeof(error)));
     fr_url_finish(&url);
-    CU_ASSERT(is_all_zero(&url));
+    EXPECT(is_all_zero(&url));
     fr_url_finish(&url);
     fr_url_finish(NULL);
 }
@@ -500,70 +500,54 @@ static void what_is_written_reads_as_the_same_server(void)
         struct fr_url url, again;
         char error[256];
         if (!fr_url_parse(rows[i].text, &url, error, sizeof(error))) {
-            CU_ASSERT_PTR_NULL(rows[i].written);
+            EXPECT(rows[i].written == NULL);
             continue;
         }
         char *text = fr_url_write_server(&url);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-        CU_ASSERT_STRING_EQUAL(text, rows[i].written);
-        CU_ASSERT_FATAL(fr_url_parse(text, &again, error, sizeof(error)));
-        CU_ASSERT(same_text("host", url.host, again.host, text));
-        CU_ASSERT(same_text("user", url.user, again.user, text));
-        CU_ASSERT(same_text("password", url.password, again.password, text));
-        CU_ASSERT_EQUAL(url.db, again.db);
-        CU_ASSERT_EQUAL(url.port, again.port);
+        EXPECT(text != NULL);
+        EXPECT_STRING(text, rows[i].written);
+        EXPECT(fr_url_parse(text, &again, error, sizeof(error)));
+        EXPECT(same_text("host", url.host, again.host, text));
+        EXPECT(same_text("user", url.user, again.user, text));
+        EXPECT(same_text("password", url.password, again.password, text));
+        EXPECT_NUMBER(url.db, again.db);
+        EXPECT_NUMBER(url.port, again.port);
         fr_url_finish(&again);
         fr_url_finish(&url);
         free(text);
     }
 }
 
-#define CASE(name)                                                                                 \
-    {                                                                                              \
-#name, name                                                                                \
-    }
-
-static CU_TestInfo cases[] = {
-    CASE(defaults_fill_what_is_missing),
-    CASE(hosts_are_names_ipv4_and_bracketed_ipv6),
-    CASE(credentials_are_percent_decoded),
-    CASE(a_user_without_password_logs_in_with_an_empty_one),
-    CASE(the_query_sets_database_login_name_and_times),
-    CASE(a_time_too_small_for_a_millisecond_does_not_become_none),
-    CASE(a_time_of_zero_is_not_the_same_as_none_given),
-    CASE(paths_of_sockets_are_percent_decoded),
-    CASE(an_unknown_scheme_is_refused_naming_the_known_ones),
-    CASE(a_database_that_is_no_number_is_refused),
-    CASE(a_port_that_is_none_is_refused),
-    CASE(a_host_that_cannot_be_is_refused),
-    CASE(a_host_longer_than_any_is_refused),
-    CASE(a_socket_path_that_names_no_file_is_refused),
-    CASE(a_socket_path_must_fit_the_systems_limit),
-    CASE(bad_escapes_and_nul_bytes_are_refused_everywhere),
-    CASE(blanks_and_control_characters_are_refused),
-    CASE(a_query_that_cannot_be_meant_is_refused),
-    CASE(a_time_that_is_none_is_refused),
-    CASE(errors_never_hold_a_piece_of_the_password),
-    CASE(an_error_fits_any_buffer),
-    CASE(show_leaves_user_and_password_out),
-    CASE(finish_leaves_all_zero_and_takes_null),
-    CASE(what_is_written_reads_as_the_same_server),
-    CU_TEST_INFO_NULL,
+static const struct test_case cases[] = {
+    {"defaults fill what is missing", defaults_fill_what_is_missing},
+    {"hosts are names, IPv4 and bracketed IPv6", hosts_are_names_ipv4_and_bracketed_ipv6},
+    {"credentials are percent-decoded", credentials_are_percent_decoded},
+    {"a user without password logs in with an empty one",
+     a_user_without_password_logs_in_with_an_empty_one},
+    {"the query sets database, login, name and times",
+     the_query_sets_database_login_name_and_times},
+    {"a time too small for a millisecond does not become none",
+     a_time_too_small_for_a_millisecond_does_not_become_none},
+    {"a time of zero is not the same as none given", a_time_of_zero_is_not_the_same_as_none_given},
+    {"paths of sockets are percent-decoded", paths_of_sockets_are_percent_decoded},
+    {"an unknown scheme is refused, naming the known ones",
+     an_unknown_scheme_is_refused_naming_the_known_ones},
+    {"a database that is no number is refused", a_database_that_is_no_number_is_refused},
+    {"a port that is none is refused", a_port_that_is_none_is_refused},
+    {"a host that cannot be is refused", a_host_that_cannot_be_is_refused},
+    {"a host longer than any is refused", a_host_longer_than_any_is_refused},
+    {"a socket path that names no file is refused", a_socket_path_that_names_no_file_is_refused},
+    {"a socket path must fit the system's limit", a_socket_path_must_fit_the_systems_limit},
+    {"bad escapes and NUL bytes are refused everywhere",
+     bad_escapes_and_nul_bytes_are_refused_everywhere},
+    {"blanks and control characters are refused", blanks_and_control_characters_are_refused},
+    {"a query that cannot be meant is refused", a_query_that_cannot_be_meant_is_refused},
+    {"a time that is none is refused", a_time_that_is_none_is_refused},
+    {"errors never hold a piece of the password", errors_never_hold_a_piece_of_the_password},
+    {"an error fits any buffer", an_error_fits_any_buffer},
+    {"show leaves user and password out", show_leaves_user_and_password_out},
+    {"finish leaves all zero and takes NULL", finish_leaves_all_zero_and_takes_null},
+    {"what is written reads as the same server", what_is_written_reads_as_the_same_server},
 };
 
-static CU_SuiteInfo suites[] = {
-    {"Redis URLs", NULL, NULL, NULL, NULL, cases},
-    CU_SUITE_INFO_NULL,
-};
-
-int main(void)
-{
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
-        return EXIT_FAILURE;
-    }
-    CU_basic_set_mode(CU_BRM_VERBOSE);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+SUITE_MAIN("url", cases)
