@@ -54,6 +54,7 @@ static void find_target(struct roll_call *roll, struct session *session)
     if ((int64_t)session->id == redirection->id && session->lease != NULL &&
         session->lease->is_sticky) {
         session->lease->is_pinned = true; /* it must last: the server knows it by its id */
+        session->lease->is_dirty = true;  /* nobody else gets what is sent to it then */
         redirection->real_id = session->lease->upstream->real_id;
     }
 }
@@ -122,18 +123,29 @@ enum routed client_tracking_redirect(struct session *session, const struct call 
     return ROUTED;
 }
 
-void client_tracking_translate(const struct session *session, const char *reply, size_t len,
+/* Where the server's id stands in it; NULL: nowhere. Keys in a push may look like anything. */
+static const char *find_id(const char *frame, size_t len)
+{
+    static const char info[] = "$8\r\nredirect\r\n:";
+    static const char broken[] = ">2\r\n$21\r\ntracking-redir-broken\r\n:";
+    if (*frame == '>') {
+        bool is_broken = len > sizeof broken - 1 && memcmp(frame, broken, sizeof broken - 1) == 0;
+        return is_broken ? frame + sizeof broken - 1 : NULL;
+    }
+    const char *found = memmem(frame, len, info, sizeof info - 1);
+    return found == NULL ? NULL : found + sizeof info - 1;
+}
+
+void client_tracking_translate(const struct session *session, const char *frame, size_t len,
                                struct evbuffer *out)
 {
-    static const char key[] = "$8\r\nredirect\r\n:";
-    const char *found = memmem(reply, len, key, sizeof key - 1);
-    const char *id = found == NULL ? NULL : found + sizeof key - 1;
-    if (session->redirects_to == 0 || id == NULL || *id == '-') {
-        evbuffer_add(out, reply, len);
+    const char *id = session->redirects_to == 0 ? NULL : find_id(frame, len);
+    if (id == NULL || *id == '-') {
+        evbuffer_add(out, frame, len);
         return;
     }
-    const char *behind = memchr(id, '\r', (size_t)(reply + len - id));
-    evbuffer_add(out, reply, (size_t)(id - reply));
+    const char *behind = memchr(id, '\r', (size_t)(frame + len - id));
+    evbuffer_add(out, frame, (size_t)(id - frame));
     evbuffer_add_printf(out, "%" PRId64, session->redirects_to);
-    evbuffer_add(out, behind, (size_t)(reply + len - behind));
+    evbuffer_add(out, behind, (size_t)(frame + len - behind));
 }

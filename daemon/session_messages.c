@@ -11,6 +11,10 @@
 
 #include <string.h>
 
+#include <event2/buffer.h>
+
+#include "daemon/router.h"
+
 /* The frames of publish/subscribe by their first word. */
 static const struct frame_row {
     const char *begins; /* behind the type byte */
@@ -89,6 +93,18 @@ static void check_listening(struct session *session)
     }
 }
 
+void session_write_translated(struct session *session, const char *frame, size_t len)
+{
+    if (session->redirects_to == 0) {
+        session_write(session, frame, len);
+        return;
+    }
+    struct evbuffer *out = evbuffer_new();
+    client_tracking_translate(session, frame, len, out);
+    session_write(session, (const char *)evbuffer_pullup(out, -1), evbuffer_get_length(out));
+    evbuffer_free(out);
+}
+
 bool session_take_frame(struct session *session, const char *data, size_t len)
 {
     struct subscriptions *held = &session->subscriptions;
@@ -98,7 +114,7 @@ bool session_take_frame(struct session *session, const char *data, size_t len)
         is_push || (session->proto == 2 && may_be_message) ? find_row(data, len) : NULL;
     if (row == NULL) {
         if (is_push) {
-            session_write(session, data, len); /* an invalidation, for one */
+            session_write_translated(session, data, len); /* an invalidation, for one */
         }
         return is_push;
     }

@@ -69,6 +69,10 @@ void session_break_tunnel(struct session *session, const char *error);
 bool session_take_frame(struct session *session, const char *data, size_t len);
 void session_note_refused_subscription(struct session *session);
 
+/* session_messages.c: write a frame that may name the session it redirects to by the server's id.
+ */
+void session_write_translated(struct session *session, const char *frame, size_t len);
+
 /* session_hub.c */
 void session_init_subscriber(struct session *session);
 void session_free_aside(struct session *session);

@@ -120,16 +120,11 @@ void session_note_replies(struct session *session, unsigned count)
 
 static void write_reply(struct session *session, const struct reply_part *part)
 {
-    bool names_session =
-        part->slot->tag & TAG_LEASED && (part->slot->tag & TAG_LEASE_MASK) == TAG_TRACKINGINFO;
-    if (!names_session) {
+    if (part->slot->tag & TAG_LEASED && (part->slot->tag & TAG_LEASE_MASK) == TAG_TRACKINGINFO) {
+        session_write_translated(session, part->data, part->len);
+    } else {
         session_write(session, part->data, part->len);
-        return;
     }
-    struct evbuffer *out = evbuffer_new();
-    client_tracking_translate(session, part->data, part->len, out);
-    session_write(session, (const char *)evbuffer_pullup(out, -1), evbuffer_get_length(out));
-    evbuffer_free(out);
 }
 
 static void on_reply(struct reply_sink *sink, const struct reply_part *part)

@@ -198,6 +198,58 @@ static void tracking_that_ended_redirects_nowhere(void)
     EXPECT_CALL(reader, "CLIENT GETREDIR", ":0\r\n");
 }
 
+/* Of somebody who tracks in RESP3 and redirects: whether it has been told that a write was not told
+ * to anybody. */
+static bool is_told_of_a_broken_redirection(void *context)
+{
+    struct client *reader = context;
+    EXPECT_HAS(server_ask(server, "SET k v")->data, "OK");
+    client_send(reader, "GET k");
+    return client_read(reader)->data[0] == '>';
+}
+
+static void who_redirects_to_a_client_that_goes_is_told(void)
+{
+    start("");
+    struct client *target = session3(), *reader = session3();
+    long long id = client_id(target);
+    EXPECT_CALL_BEGINS(target, "SUBSCRIBE __redis__:invalidate", ">3\r\n");
+    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", id);
+    EXPECT_REPLY(reader, "+OK\r\n");
+    EXPECT_CALL(reader, "GET k", "_\r\n");
+    EXPECT_CALL_BEGINS(target, "UNSUBSCRIBE __redis__:invalidate", ">3\r\n");
+    client_close(target);
+    EXPECT(wait_until(is_told_of_a_broken_redirection, reader, patience_ms()));
+    char expected[64];
+    int len =
+        snprintf(expected, sizeof(expected), ">2\r\n$21\r\ntracking-redir-broken\r\n:%lld\r\n", id);
+    EXPECT(reader->reply.len == (size_t)len);
+    EXPECT_HAS(reader->reply.data, expected);
+    EXPECT_REPLY(reader, "$1\r\nv\r\n");
+}
+
+/* With a single worker, whoever needs a connection next has the one that was left, if it is kept.
+ */
+static void what_is_redirected_to_who_has_gone_disturbs_nobody(void)
+{
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), "[flaskredisd]\nworkers = 1\n[REDIS]\nurl = {url}\n");
+    struct client *target = session3(), *reader = session(), *taker = session3();
+    long long id = client_id(target);
+    EXPECT_CALL_BEGINS(target, "SUBSCRIBE __redis__:invalidate", ">3\r\n");
+    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", id);
+    EXPECT_REPLY(reader, "+OK\r\n");
+    EXPECT_CALL(reader, "GET k", "$-1\r\n");
+    EXPECT_CALL_BEGINS(target, "UNSUBSCRIBE __redis__:invalidate", ">3\r\n");
+    EXPECT_CALL(target, "QUIT", "+OK\r\n");
+    client_wait_listed(taker, "laddr=", 2);
+    EXPECT_CALL(taker, "WATCH watched", "+OK\r\n");
+    EXPECT_HAS(server_ask(server, "SET k v")->data, "OK");
+    EXPECT_CALL(taker, "MULTI", "+OK\r\n");
+    EXPECT_CALL(taker, "GET k", "+QUEUED\r\n");
+    EXPECT_CALL(taker, "EXEC", "*1\r\n$1\r\nv\r\n");
+}
+
 static void tracking_words_its_errors_as_redis(void)
 {
     static const char script[] =
@@ -287,6 +339,9 @@ static const struct test_case cases[] = {
     {"HELLO changes the protocol of who has a connection",
      hello_changes_the_protocol_of_who_has_a_connection},
     {"CLIENT GETREDIR names nobody when tracking has ended", tracking_that_ended_redirects_nowhere},
+    {"who redirects to a client that goes is told", who_redirects_to_a_client_that_goes_is_told},
+    {"what is redirected to who has gone disturbs nobody",
+     what_is_redirected_to_who_has_gone_disturbs_nobody},
     {"CLIENT TRACKING and UNBLOCK word their errors as a server",
      tracking_words_its_errors_as_redis},
     {"CLIENT LIST is in the order of connecting, or of the ids named",
