@@ -323,6 +323,12 @@ static bool ends_session_state(const struct call *call)
     return call_is(call, FR_CMD_RESET) || call_is(call, FR_CMD_QUIT);
 }
 
+/* With a wrong number of words nothing ends: the server words the error, and EXEC its own. */
+static bool ends_transaction(const struct call *call)
+{
+    return ends_session_state(call) && call_has_right_count(call);
+}
+
 static enum routed select_on_lease(struct session *session, const struct call *call)
 {
     int64_t db = 0;
@@ -376,7 +382,7 @@ static enum routed local_with_lease(struct session *session, const struct call *
         return send_on_lease(session, call, WAY_STICKY);
     }
     /* queued, it changes the connection when EXEC runs it, in ways only the server knows */
-    if ((is_queueing && !ends_session_state(call)) || asks_for_user(session, call)) {
+    if ((is_queueing && !ends_transaction(call)) || asks_for_user(session, call)) {
         return tunnel_and_send(session, call);
     }
     return answer_here(session, call);

@@ -78,6 +78,7 @@ static const char *const scripts[] = {
     "MULTI; EVAL 'return redis.call(\"SET\", KEYS[1], \"s\")' 1 k; EXEC; GET k",
     "MULTI x; SET k 11; EXEC x; EXEC; DISCARD",
     "MULTI; SUBSCRIBE a b c; PING; EXEC; PING x",
+    "MULTI; SET k 12; RESET x; SET k 13; EXEC; GET k",
 };
 
 static void every_transaction_is_answered_as_by_a_server(void)
