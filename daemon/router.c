@@ -485,13 +485,13 @@ static enum routed route_large(struct session *session, const struct call *call)
         return send_into_tunnel(session, call);
     }
     enum way way = way_of(call);
-    if (is_restricted(session, call, way) && session_is_hub_restricted(session, call) &&
-        !call_is(call, FR_CMD_PING)) {
+    bool is_for_hub = is_restricted(session, call, way) && session_is_hub_restricted(session, call);
+    if (is_for_hub && !call_is(call, FR_CMD_PING)) {
         session->stream = STREAM_SKIP;
         return session_route_restricted(session, call);
     }
-    bool is_read_whole =
-        way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY || way == WAY_SUBSCRIBE;
+    bool is_read_whole = is_for_hub || way == WAY_LOCAL || way == WAY_TUNNEL || way == WAY_STICKY ||
+                         way == WAY_SUBSCRIBE;
     if (is_read_whole && call->command != NULL) {
         return router_answer_too_big(session, call);
     }
