@@ -10,6 +10,7 @@
 
 #include <event2/buffer.h>
 
+#include "daemon/lane.h"
 #include "daemon/memory.h"
 #include "daemon/roll_call.h"
 
@@ -20,6 +21,8 @@ struct redirection {
     uint32_t argc;
     int64_t id;       /* as the client named it */
     uint64_t real_id; /* 0: no such session, or it has no connection of its own */
+    bool has_tried;   /* to give it one */
+    bool is_refused;  /* there was none to be had */
 };
 
 static bool is_redirect(const struct fr_word *word)
@@ -48,14 +51,47 @@ bool client_tracking_redirects(const struct call *call)
            redirected_to(call->frame, call->len) > 0;
 }
 
+/* Whether the session may have a connection of its own that the server knows it by. In RESP2 what
+ * comes is a message, and so nothing for who has its subscriptions on a hub. */
+static bool may_be_target(const struct session *session)
+{
+    struct upstream_route route = session_route(session);
+    const struct lane *lane = lane_find(session->pool, &route);
+    bool is_hopeless = lane != NULL && upstream_is_hopeless(lane->upstream);
+    return !is_hopeless && !(session->proto == 2 && session_uses_hub(session));
+}
+
+void client_tracking_keep(struct session *session)
+{
+    struct lease *lease = session->lease;
+    if (lease->kind != QUOTA_RESCUE) { /* which is in no database of a client's */
+        lease->is_target = true;
+        lease->is_pinned = true; /* it must last: the server knows it by its id */
+        lease->is_sticky = true;
+        lease->is_dirty = true; /* nobody else gets what is sent to it then */
+    }
+    session->is_barred = session->is_barred || session->outstanding > 0;
+}
+
+/* A session that has no connection of its own gets one, and the question comes again. */
 static void find_target(struct roll_call *roll, struct session *session)
 {
+    static const struct lease_wish wish = {.kind = QUOTA_STICKY, .is_optional = true};
     struct redirection *redirection = (struct redirection *)roll;
-    if ((int64_t)session->id == redirection->id && session->lease != NULL &&
-        session->lease->is_sticky) {
-        session->lease->is_pinned = true; /* it must last: the server knows it by its id */
-        session->lease->is_dirty = true;  /* nobody else gets what is sent to it then */
-        redirection->real_id = session->lease->upstream->real_id;
+    if ((int64_t)session->id != redirection->id) {
+        return;
+    }
+    bool is_without = session->lease == NULL && session->wait == NULL;
+    redirection->is_refused = is_without && redirection->has_tried;
+    if (is_without && !redirection->has_tried && may_be_target(session)) {
+        redirection->has_tried = true;
+        session_want_lease(session, &wish);
+    }
+    if (session->lease != NULL) {
+        client_tracking_keep(session);
+        redirection->real_id = session->lease->is_target ? session->lease->upstream->real_id : 0;
+    } else if (session->wait != NULL) {
+        roll_call_hold(roll, session);
     }
 }
 
@@ -87,12 +123,15 @@ static void write_translated(const struct redirection *redirection, struct evbuf
 
 static void finish_redirection(struct roll_call *roll)
 {
+    static const char none_free[] =
+        "-POOLWAIT no connection free for the client to redirect to (setting \"sticky_max\")\r\n";
     struct redirection *redirection = (struct redirection *)roll;
     struct session *session = roll->asker;
     struct evbuffer *out = evbuffer_new();
     write_translated(redirection, out);
-    session_finish_answer(session, "", 0, true);
-    if (!session->is_dead && session->lease != NULL) {
+    session_finish_answer(session, none_free, sizeof none_free - 1,
+                          roll->is_silent || !redirection->is_refused);
+    if (!session->is_dead && session->lease != NULL && !redirection->is_refused) {
         struct call call = {.frame = (const char *)evbuffer_pullup(out, -1),
                             .len = evbuffer_get_length(out),
                             .is_whole = true,

@@ -91,7 +91,8 @@ struct lease {
     unsigned queued_count; /* requests that wait for EXEC, while QUEUEING */
     bool is_sticky;        /* until the session ends */
     bool is_pinned;        /* is_sticky for more than subscriptions */
-    bool is_dirty;         /* something ran that may have changed the connection */
+    bool is_target; /* the server sends it what concerns others (CLIENT TRACKING, REDIRECT) */
+    bool is_dirty;  /* something ran that may have changed the connection */
     bool is_lost;
     struct lease_waiter *waiter; /* while connecting */
     struct lease_holder *holder; /* while lent */

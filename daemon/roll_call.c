@@ -33,8 +33,29 @@ static void on_arrival(struct mail *mail, void *receiver)
     if (pool != NULL) {
         visit_sessions(roll, pool);
     }
-    roll->next++;
-    send_on(roll, house);
+    if (!roll->is_held) {
+        roll->next++;
+        send_on(roll, house);
+    }
+}
+
+void roll_call_hold(struct roll_call *roll, struct session *session)
+{
+    roll->is_held = true;
+    roll->behind = session->held;
+    session->held = roll;
+}
+
+void roll_call_release(struct session *session)
+{
+    struct roll_call *roll = session->held;
+    session->held = NULL;
+    while (roll != NULL) {
+        struct roll_call *behind = roll->behind;
+        roll->is_held = false;
+        send_on(roll, session->pool->prefix->house);
+        roll = behind;
+    }
 }
 
 void roll_call_start(struct roll_call *roll, struct session *asker)
@@ -49,7 +70,9 @@ void roll_call_start(struct roll_call *roll, struct session *asker)
     session_begin_answer(asker);
     if (pool->prefix->house->worker_count == 1) {
         visit_sessions(roll, pool);
-        roll->finish(roll);
+        if (!roll->is_held) {
+            roll->finish(roll);
+        }
     } else {
         send_on(roll, pool->prefix->house);
     }

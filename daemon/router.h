@@ -41,6 +41,9 @@ enum routed aftermath_route(struct session *session, const struct call *call);
 bool client_tracking_redirects(const struct call *call);
 enum routed client_tracking_redirect(struct session *session, const struct call *call);
 
+/* Others redirect to the session: what it is lent stays its own, and nobody's behind it. */
+void client_tracking_keep(struct session *session);
+
 /* Add a reply to CLIENT TRACKINGINFO, or a push that may say that who it redirects to has gone
  * (tracking-redir-broken, tracking.c), with our id of that session in the place of the server's. */
 void client_tracking_translate(const struct session *session, const char *frame, size_t len,

@@ -98,6 +98,7 @@ struct session_share {
 };
 
 struct session_aside;
+struct roll_call;
 struct session_recount;
 STAILQ_HEAD(session_recounts, session_recount);
 
@@ -149,6 +150,7 @@ struct session {
     int64_t selecting;    /* database of a SELECT under way on a lease */
     int64_t queued_db;    /* database of a SELECT in a transaction's queue; -1: none */
     struct session_wait *wait;
+    struct roll_call *held;      /* questions that come again when the wait is over */
     struct diversion *diversion; /* a large reply is on its way to be one of a lease */
     uint64_t large_len;          /* what has come of a reply that is not whole yet */
     uint64_t large_until_ms;     /* so long its replies are thought to be large */

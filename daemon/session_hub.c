@@ -261,7 +261,8 @@ static bool asks_for_invalidations(const struct call *call)
 
 bool session_subscribes_on_hub(const struct session *session, const struct call *call)
 {
-    bool is_leased = session->subscriptions.is_asking || session_is_subscribed(session);
+    bool is_leased = session->subscriptions.is_asking || session_is_subscribed(session) ||
+                     (session->lease != NULL && session->lease->is_target);
     if (session_uses_hub(session)) {
         return true;
     }

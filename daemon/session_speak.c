@@ -12,6 +12,7 @@
 #include "daemon/container.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/roll_call.h"
 #include "daemon/router.h"
 
 static struct session *session_of_sink(struct reply_sink *sink)
@@ -218,6 +219,7 @@ void session_end_wait(struct session *session)
         free(wait);
     }
     session->stops &= ~(unsigned)STOP_WAIT;
+    roll_call_release(session);
 }
 
 /* The wait is over; with a refusal the request will be answered by it. Takes the refusal. */
@@ -260,6 +262,9 @@ static void on_granted(struct lease_waiter *waiter, struct lease *lease)
     struct session_wait *wait = container_of(waiter, struct session_wait, lease);
     struct session *session = wait->session;
     session->lease = lease;
+    if (session->held != NULL) { /* others ask for it, and it may be wanted for nothing else */
+        client_tracking_keep(session);
+    }
     session->waited_ms = (int64_t)(loop_now_ms() - waiter->since_ms);
     lease->holder = &session->holder;
     finish_wait(session, NULL);

@@ -184,6 +184,61 @@ static void tracking_redirects_to_a_session(void)
     EXPECT_REPLY(target, "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n");
 }
 
+/* Whoever is redirected to, in this worker or another, whatever it has then. */
+static void who_is_redirected_to_may_subscribe_later(void)
+{
+    enum {
+        ROUNDS = 12
+    };
+    static const char *const states[] = {"PING", "SELECT 2", "WATCH w", "SUBSCRIBE other"};
+    static const char told[] =
+        "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n";
+    start("");
+    for (int round = 0; round < ROUNDS; round++) {
+        bool is_told_at_once = round % 4 == 3; /* a push, which needs no subscription */
+        struct client *target = is_told_at_once ? session3() : session(), *reader = session();
+        client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", (long long)client_id(target));
+        client_call(target, "%s", states[round % 4]);
+        EXPECT_REPLY(reader, "+OK\r\n");
+        EXPECT_CALL_BEGINS(reader, "GET k", "$");
+        if (is_told_at_once) {
+            EXPECT_HAS(server_ask(server, "SET k v")->data, "OK");
+            EXPECT_REPLY(target, ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+        } else {
+            EXPECT_CALL_BEGINS(target, round < 4 ? "SUBSCRIBE __redis__:invalidate" : "SUBSCRIBE x",
+                               "*3\r\n");
+            EXPECT_HAS(server_ask(server, "SET k v")->data, "OK");
+            EXPECT_REPLY(target, told);
+        }
+    }
+}
+
+/* The one who asks has the only connection. */
+static void without_a_connection_for_it_nobody_is_redirected_to(void)
+{
+    NEEDS_DAEMON;
+    start("sticky_max = 1\nlease_wait_ms = 100\n");
+    struct client *target = session(), *reader = session();
+    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", (long long)client_id(target));
+    EXPECT_REPLY_BEGINS(reader, "-POOLWAIT ");
+    EXPECT_CALL(target, "GET k", "$-1\r\n");
+    EXPECT_CALL(reader, "CLIENT TRACKING ON", "+OK\r\n");
+}
+
+static void who_is_killed_before_it_is_redirected_to_does_not_exist(void)
+{
+    NEEDS_DAEMON;
+    start("sticky_max = 1\nlease_wait_ms = 60000\n");
+    struct client *target = session(), *reader = session();
+    long long id = client_id(target);
+    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", id);
+    client_wait_consumed(reader);
+    client_send(session(), "CLIENT KILL ID %lld", id);
+    EXPECT_ALL(target, "");
+    EXPECT_REPLY(reader, "-ERR The client ID you want redirect to does not exist\r\n");
+    EXPECT_CALL(reader, "GET k", "$-1\r\n");
+}
+
 static void tracking_that_ended_redirects_nowhere(void)
 {
     start("");
@@ -336,6 +391,11 @@ static const struct test_case cases[] = {
     {"CLIENT KILL skips the killer by default", kill_skips_the_killer_by_default},
     {"an unknown CLIENT subcommand is answered here", unknown_client_subcommands_stay_here},
     {"CLIENT TRACKING redirects to a session by its id", tracking_redirects_to_a_session},
+    {"who is redirected to may subscribe later", who_is_redirected_to_may_subscribe_later},
+    {"without a connection for it nobody is redirected to",
+     without_a_connection_for_it_nobody_is_redirected_to},
+    {"who is killed before it is redirected to does not exist",
+     who_is_killed_before_it_is_redirected_to_does_not_exist},
     {"HELLO changes the protocol of who has a connection",
      hello_changes_the_protocol_of_who_has_a_connection},
     {"CLIENT GETREDIR names nobody when tracking has ended", tracking_that_ended_redirects_nowhere},
