@@ -29,6 +29,12 @@ static const char *flags_of(const struct session *session, char *flags)
     if (session->is_blocking && session->outstanding > 0) {
         *to++ = 'b';
     }
+    if (session->tracking != TRACKING_OFF) {
+        *to++ = 't';
+    }
+    if (session->tracking == TRACKING_BCAST) {
+        *to++ = 'B';
+    }
     if (session->closes_when_written) {
         *to++ = 'c';
     }
@@ -57,7 +63,7 @@ void client_describe(const struct session *session, struct evbuffer *out)
         " flags=%s db=%" PRId64 " sub=%" PRId64 " psub=%" PRId64 " ssub=%" PRId64
         " multi=%d qbuf=%zu qbuf-free=%zu "
         "argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%zu tot-mem=%zu events=%s cmd=%s "
-        "user=%s redir=-1 resp=%" PRId64 "\n",
+        "user=%s redir=%" PRId64 " resp=%" PRId64 "\n",
         session->id, session->address, session->local_address, session->transport.fd,
         session->name == NULL ? "" : session->name, (now - session->created_ms) / 1000,
         (now - session->last_input_ms) / 1000, flags_of(session, flags), session->db,
@@ -66,7 +72,8 @@ void client_describe(const struct session *session, struct evbuffer *out)
         session->in_len, session->in_cap - session->in_len, waiting,
         sizeof *session + session->in_cap + waiting, session->transport.is_writing ? "rw" : "r",
         session->last_command == NULL ? "NULL" : session->last_command->name,
-        session->user == NULL ? "default" : session->user, session->proto);
+        session->user == NULL ? "default" : session->user,
+        session->tracking == TRACKING_OFF ? -1 : session->redirects_to, session->proto);
 }
 
 /* ----------------------------------------------------------------------------------------- reading

@@ -51,6 +51,30 @@ bool client_tracking_redirects(const struct call *call)
            redirected_to(call->frame, call->len) > 0;
 }
 
+/* Whether the option BCAST is there. Behind PREFIX and REDIRECT it would be a value. */
+static bool asks_for_bcast(const struct call *call)
+{
+    struct fr_words words = fr_words_begin(call->frame, call->len);
+    struct fr_word word;
+    bool is_value = false;
+    while (fr_words_next(&words, &word)) {
+        if (!is_value && word_is(&word, "BCAST")) {
+            return true;
+        }
+        is_value = !is_value && (word_is(&word, "PREFIX") || word_is(&word, "REDIRECT"));
+    }
+    return false;
+}
+
+void client_tracking_ask(struct session *session, const struct call *call)
+{
+    if (call_is(call, FR_CMD_CLIENT_TRACKING)) {
+        session->tracking_asked = !call_word_is(call, 2, "ON") ? TRACKING_OFF
+                                  : asks_for_bcast(call)       ? TRACKING_BCAST
+                                                               : TRACKING_KEYS;
+    }
+}
+
 /* Whether the session may have a connection of its own that the server knows it by. In RESP2 what
  * comes is a message, and so nothing for who has its subscriptions on a hub. */
 static bool may_be_target(const struct session *session)

@@ -203,6 +203,9 @@ static enum routed send_on_lease(struct session *session, const struct call *cal
         (call->command != NULL && call->command->block == FR_BLOCK_OK && way != WAY_LEASE);
     bool is_followed = way == WAY_STICKY || way == WAY_SUBSCRIBE;
     session->lease->is_dirty = session->lease->is_dirty || (!is_harmless && way != WAY_SUBSCRIBE);
+    if (way == WAY_STICKY) {
+        client_tracking_ask(session, call);
+    }
     if (way == WAY_STICKY && session->lease->state != LEASE_QUEUEING &&
         client_tracking_redirects(call)) {
         return client_tracking_redirect(session, call);

@@ -41,6 +41,10 @@ enum routed aftermath_route(struct session *session, const struct call *call);
 bool client_tracking_redirects(const struct call *call);
 enum routed client_tracking_redirect(struct session *session, const struct call *call);
 
+/* Note what a request with this row makes of tracking should its reply be OK. Others change
+ * nothing. */
+void client_tracking_ask(struct session *session, const struct call *call);
+
 /* Others redirect to the session: what it is lent stays its own, and nobody's behind it. */
 void client_tracking_keep(struct session *session);
 

@@ -63,6 +63,13 @@ enum session_stream {
     STREAM_SKIP  /* it was answered already */
 };
 
+/* What CLIENT TRACKING made of the session's own connection. */
+enum session_tracking {
+    TRACKING_OFF,
+    TRACKING_KEYS, /* those it reads */
+    TRACKING_BCAST
+};
+
 /* Bits of a slot's tag beside the lease_tag in its low half. */
 enum session_tag {
     TAG_LEASE_MASK = 0x0f,
@@ -147,8 +154,10 @@ struct session {
     int64_t redirects_to; /* id of the session that is told of changes instead (CLIENT TRACKING); 0:
                              none */
     int64_t redirecting;  /* the same, asked for and not yet granted */
-    int64_t selecting;    /* database of a SELECT under way on a lease */
-    int64_t queued_db;    /* database of a SELECT in a transaction's queue; -1: none */
+    enum session_tracking tracking;       /* that the server does for it */
+    enum session_tracking tracking_asked; /* the same, not yet granted */
+    int64_t selecting;                    /* database of a SELECT under way on a lease */
+    int64_t queued_db; /* database of a SELECT in a transaction's queue; -1: none */
     struct session_wait *wait;
     struct roll_call *held;      /* questions that come again when the wait is over */
     struct diversion *diversion; /* a large reply is on its way to be one of a lease */

@@ -98,6 +98,7 @@ static void note_reply(struct session *session, const struct reply_part *part)
     }
     if (tag == TAG_REDIRECT && FR_REPLY_BEGINS(part->frame, "+OK")) {
         session->redirects_to = session->redirecting;
+        session->tracking = session->tracking_asked;
     }
     if (tag == TAG_PUBSUB) {
         session_note_refused_subscription(session); /* else there were acknowledgements */
@@ -557,6 +558,7 @@ void session_end_lease(struct session *session)
         session->stops &= ~(unsigned)STOP_ROOM;
         session->queued_db = -1;
         session->redirects_to = 0;
+        session->tracking = TRACKING_OFF;
         if (!session_uses_hub(session)) {
             lease->is_dirty = lease->is_dirty || session->subscriptions.is_asking ||
                               session_is_subscribed(session);

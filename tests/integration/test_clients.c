@@ -359,6 +359,46 @@ static void lists_count_what_is_queued(void)
     EXPECT_REPLY_BEGINS(other, "$");
     EXPECT_REPLY_HAS(other, " multi=-1 ");
 }
+
+/* All clients of these tests come by Unix sockets (U). */
+static void expect_tracking(struct client *asker, long long id, const char *flag,
+                            const char *redirection)
+{
+    char flags[32], redir[48];
+    snprintf(flags, sizeof(flags), " flags=%sU ", flag);
+    snprintf(redir, sizeof(redir), " redir=%s ", redirection);
+    client_send(asker, "CLIENT LIST ID %lld", id);
+    EXPECT_REPLY_BEGINS(asker, "$");
+    EXPECT_REPLY_HAS(asker, flags);
+    EXPECT_REPLY_HAS(asker, redir);
+}
+
+static void lists_tell_who_tracks_and_who_is_told(void)
+{
+    static const struct {
+        const char *line, *flag, *redirection;
+    } rows[] = {
+        {"CLIENT TRACKING ON", "t", "0"},
+        {"CLIENT TRACKING OFF", "", "-1"},
+        {"CLIENT TRACKING ON BCAST PREFIX a", "tB", "0"},
+        {"CLIENT TRACKING OFF", "", "-1"},
+        {"CLIENT TRACKING ON NOSUCH", "", "-1"},
+    };
+    start("");
+    struct client *one = session(), *other = session();
+    long long id = client_id(one), told = client_id(other);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        client_call(one, "%s", rows[i].line);
+        expect_tracking(other, id, rows[i].flag, rows[i].redirection);
+    }
+    client_call(one, "CLIENT TRACKING ON REDIRECT %lld", told);
+    char number[24];
+    snprintf(number, sizeof(number), "%lld", told);
+    expect_tracking(other, id, "t", number);
+    EXPECT_CALL(one, "RESET", "+RESET\r\n");
+    expect_tracking(other, id, "", "-1");
+}
+
 /* The watched key stays watched, and the session itself. */
 static void hello_changes_the_protocol_of_who_has_a_connection(void)
 {
@@ -407,6 +447,8 @@ static const struct test_case cases[] = {
     {"CLIENT LIST is in the order of connecting, or of the ids named",
      lists_are_in_the_order_of_connecting_or_of_naming},
     {"CLIENT LIST counts the commands queued in MULTI", lists_count_what_is_queued},
+    {"CLIENT LIST tells who tracks, and who is told instead",
+     lists_tell_who_tracks_and_who_is_told},
 };
 
 SUITE_MAIN("clients", cases)
