@@ -133,6 +133,9 @@ size_t fr_reply_whole(const char *data, size_t len);
 /* Whether a frame has begun and not ended. */
 bool fr_reply_is_open(const struct fr_reply *reply);
 
+/* Whether what comes next is the first byte of a value, of this frame or another. */
+bool fr_reply_is_between_values(const struct fr_reply *reply);
+
 /* Take one bulk string that lies at *at whole, before end, and step over it. False: there is
  * something else, and *at stays. For looking into a complete reply. */
 bool fr_bulk_take(const char **at, const char *end, struct fr_word *bulk);

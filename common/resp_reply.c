@@ -54,6 +54,11 @@ bool fr_reply_is_open(const struct fr_reply *reply)
     return reply->values_left != 0;
 }
 
+bool fr_reply_is_between_values(const struct fr_reply *reply)
+{
+    return reply->phase == TYPE;
+}
+
 static bool begin_value(struct fr_reply *reply, char type)
 {
     enum kind kind = kinds[(unsigned char)type];

@@ -18,28 +18,31 @@ void session_begin_tunnel(struct session *session)
     upstream_begin_tunnel(session->lease->upstream);
 }
 
-/* The end of a tunnel that was sent RESET: nothing can follow the server's +RESET. A frame that is
- * still open then was not understood, as subscriptions within EXEC cannot be in RESP3. */
+/* Follow the server's frames. Returns whether the bytes end with one that is +RESET. */
+static bool follow(struct session *session, const char *data, size_t len)
+{
+    enum fr_frame outcome = FR_FRAME_MORE;
+    for (size_t at = 0; at < len && outcome != FR_FRAME_BROKEN;) {
+        size_t taken = 0;
+        outcome = fr_reply_scan(&session->tunnel_frame, data + at, len - at, &taken);
+        at += taken;
+    }
+    return outcome == FR_FRAME_DONE && FR_REPLY_BEGINS(&session->tunnel_frame, "+RESET\r\n");
+}
+
+/* The end of a tunnel that was sent RESET: nothing can follow the server's +RESET. It may stand
+ * where an element is due: an EXEC announces replies that do not come, with CLIENT REPLY OFF in it,
+ * or come as pushes, as those to SUBSCRIBE do in RESP3. */
 static bool is_reset_reply(struct session *session, const char *data, size_t len)
 {
-    static const char reset[] = "\r\n+RESET\r\n";
-    bool is_found = false;
-    size_t at = 0;
-    while (at < len) {
-        size_t taken = 0;
-        enum fr_frame outcome = fr_reply_scan(&session->tunnel_frame, data + at, len - at, &taken);
-        at += taken;
-        if (outcome == FR_FRAME_BROKEN) {
-            break;
-        }
-        is_found = outcome == FR_FRAME_DONE && session->is_resetting && at == len &&
-                   FR_REPLY_BEGINS(&session->tunnel_frame, "+RESET\r\n");
-    }
-    bool is_alone = len == sizeof reset - 3 && memcmp(data, reset + 2, len) == 0;
-    bool ends_so = len >= sizeof reset - 1 &&
-                   memcmp(data + len - (sizeof reset - 1), reset, sizeof reset - 1) == 0;
-    return is_found || (session->is_resetting &&
-                        (is_alone || (ends_so && fr_reply_is_open(&session->tunnel_frame))));
+    static const char reset[] = "+RESET\r\n";
+    const size_t reset_len = sizeof reset - 1;
+    bool ends_so = len >= reset_len && memcmp(data + len - reset_len, reset, reset_len) == 0;
+    size_t before = session->is_resetting && ends_so ? len - reset_len : len;
+    bool is_found = follow(session, data, before);
+    bool is_value = before < len && fr_reply_is_between_values(&session->tunnel_frame);
+    follow(session, data + before, len - before);
+    return is_value || (session->is_resetting && is_found);
 }
 
 void session_on_tunnel(struct lease_holder *holder, const char *data, size_t len)
