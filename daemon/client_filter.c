@@ -104,10 +104,11 @@ static bool read_type(struct client_filter *filter, struct session *session,
     return true;
 }
 
-static bool add_id(struct client_filter *filter, const struct fr_word *word)
+/* LIST takes any number, KILL only what may be an id. */
+static bool add_id(struct client_filter *filter, const struct fr_word *word, int64_t least)
 {
     int64_t id = 0;
-    if (!fr_parse_int64(word->data, word->len, &id) || id < 1) {
+    if (!fr_parse_int64(word->data, word->len, &id) || id < least) {
         return false;
     }
     filter->ids = memory_resize(filter->ids, (filter->id_count + 1) * sizeof *filter->ids);
@@ -142,11 +143,16 @@ bool client_filter_read_list(struct client_filter *filter, struct session *sessi
         return fail(session, "ERR syntax error");
     }
     while (fr_words_next(&words, &word)) {
-        if (!add_id(filter, &word)) {
+        if (!add_id(filter, &word, INT64_MIN)) {
             return fail(session, "ERR Invalid client ID");
         }
     }
     return true;
+}
+
+static bool is_name(const struct fr_word *word, const char *name)
+{
+    return word->len == strlen(name) && memcmp(word->data, name, word->len) == 0;
 }
 
 /* Whether the configuration knows this user; without one of its own there is the default user. */
@@ -154,11 +160,11 @@ static bool is_user(const struct session *session, const struct fr_word *name)
 {
     const struct prefix_settings *settings = session->pool->context.settings;
     for (size_t i = 0; i < settings->user_count; i++) {
-        if (is(name, settings->user_entries[i].name)) {
+        if (is_name(name, settings->user_entries[i].name)) {
             return true;
         }
     }
-    return is(name, "default") || settings->auth == AUTH_PASSTHROUGH;
+    return is_name(name, "default") || settings->auth == AUTH_PASSTHROUGH;
 }
 
 static bool read_user(struct client_filter *filter, struct session *session,
@@ -191,7 +197,7 @@ static bool read_max_age(struct client_filter *filter, struct session *session,
 static bool read_id(struct client_filter *filter, struct session *session,
                     const struct fr_word *value)
 {
-    return add_id(filter, value) || fail(session, "ERR client-id should be greater than 0");
+    return add_id(filter, value, 1) || fail(session, "ERR client-id should be greater than 0");
 }
 
 static bool read_address(struct client_filter *filter, struct session *session,

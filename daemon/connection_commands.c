@@ -182,7 +182,7 @@ struct hello {
     struct fr_word name;
 };
 
-/* Read the options behind the version; answers what is wrong with them. */
+/* Read the options behind the version; answers what is wrong with the first that is. */
 static bool read_options(struct session *session, struct fr_words *words, struct hello *hello)
 {
     struct fr_word option;
@@ -193,6 +193,9 @@ static bool read_options(struct session *session, struct fr_words *words, struct
         } else if (option.len == 7 && strncasecmp(option.data, "SETNAME", 7) == 0 &&
                    fr_words_next(words, &hello->name)) {
             hello->has_name = true;
+            if (!client_name_is_valid(session, &hello->name)) {
+                return false;
+            }
         } else {
             int shown = option.len > 128 ? 128 : (int)option.len;
             session_answer_error(session, "ERR Syntax error in HELLO option '%.*s'", shown,
@@ -241,7 +244,7 @@ static bool check_hello(struct session *session, const struct hello *hello)
             "select the RESP protocol version at the same time");
         return false;
     }
-    return !hello->has_name || client_name_is_valid(session, &hello->name);
+    return true;
 }
 
 static void answer_hello(struct session *session, const struct upstream *upstream)

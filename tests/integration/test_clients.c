@@ -315,6 +315,20 @@ static void tracking_words_its_errors_as_redis(void)
     EXPECT_SAME(session(), server_client(server), script);
 }
 
+static void list_and_kill_word_their_errors_as_redis(void)
+{
+    static const char script[] =
+        "CLIENT LIST ID 0; CLIENT LIST ID -7 -9223372036854775808; CLIENT LIST ID 1 x; "
+        "CLIENT LIST ID; CLIENT LIST TYPE; CLIENT LIST TYPE nosuch; CLIENT LIST TYPE master; "
+        "CLIENT LIST TYPE normal ID 1; CLIENT LIST nosuch; CLIENT KILL ID 0; CLIENT KILL ID -1; "
+        "CLIENT KILL ID x; CLIENT KILL ID 1 ID x; CLIENT KILL TYPE nosuch; CLIENT KILL ID; "
+        "CLIENT KILL USER DEFAULT; CLIENT KILL USER nosuch; CLIENT KILL SKIPME perhaps; "
+        "CLIENT KILL ADDR 1:2; CLIENT KILL LADDR 1:2; CLIENT KILL ADDR 1:2 SKIPME; CLIENT KILL";
+    start("");
+    EXPECT_SAME(session(), server_client(server), script);
+    EXPECT_SAME(session3(), direct3(), script);
+}
+
 /* Where an id stands in a list of clients; the list must have it. */
 static const char *line_of(const struct bytes *list, int64_t id)
 {
@@ -446,6 +460,8 @@ static const struct test_case cases[] = {
      what_is_redirected_to_who_has_gone_disturbs_nobody},
     {"CLIENT TRACKING and UNBLOCK word their errors as a server",
      tracking_words_its_errors_as_redis},
+    {"CLIENT LIST and KILL word their errors as a server",
+     list_and_kill_word_their_errors_as_redis},
     {"CLIENT LIST is in the order of connecting, or of the ids named",
      lists_are_in_the_order_of_connecting_or_of_naming},
     {"CLIENT LIST counts the commands queued in MULTI", lists_count_what_is_queued},

@@ -118,7 +118,9 @@ static void hello_changes_all_or_nothing(void)
         "HELLO 3 AUTH; HELLO 3 AUTH default; HELLO 3 SETNAME 'a b'; HELLO; GET missing; "
         "CLIENT GETNAME; HELLO 3; HELLO 4; GET missing; "
         "HELLO 3 AUTH default anything SETNAME y; CLIENT GETNAME; "
-        "HELLO 2 AUTH nobody anything; GET missing";
+        "HELLO 2 AUTH nobody anything; GET missing; HELLO 3 SETNAME 'a b' BAD; "
+        "HELLO 3 SETNAME 'a b' AUTH nobody anything; HELLO 3 BAD SETNAME 'a b'; "
+        "CLIENT GETNAME; GET missing";
     start("");
     EXPECT_SAME(session(), server_client(server), script);
 }
