@@ -140,15 +140,17 @@ static enum fr_frame scan_length(struct fr_request *request, const char *data, s
 {
     size_t line_len = 0;
     int64_t bulk_len = 0;
-    enum fr_frame outcome = scan_line(request, data, len, "too big bulk count string",
-                                      "invalid bulk length", &line_len);
-    if (outcome != FR_FRAME_DONE) {
-        return outcome;
-    }
+    static const char bad_end[] = "invalid bulk length";
     const char *line = data + request->scanned;
-    if (line[0] != '$') {
+    enum fr_frame outcome =
+        scan_line(request, data, len, "too big bulk count string", bad_end, &line_len);
+    bool is_ended = outcome == FR_FRAME_DONE || request->error == bad_end;
+    if (is_ended && line[0] != '$') { /* which is looked at before the line's end */
         request->got = line[0];
         return broken(request, NULL);
+    }
+    if (outcome != FR_FRAME_DONE) {
+        return outcome;
     }
     if (!fr_parse_int64(line + 1, line_len - 1, &bulk_len) || bulk_len < 0 ||
         bulk_len > limits->bulk_max) {

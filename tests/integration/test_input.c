@@ -32,6 +32,8 @@ static const struct malformed malformed[] = {
     {"*", LONG_LEN + 1, "too big mbulk count string"},
     {"*1\r\nPING\r\n", 0, "expected '$', got 'P'"},
     {"*1\r\n*1\r\n", 0, "expected '$', got '*'"},
+    {"*1\r\n\rX", 0, "expected '$', got ' '"},
+    {"*1\r\nPI\rX", 0, "expected '$', got 'P'"},
     {"*2\r\n$3\r\nGET\r\n:1\r\n", 0, "expected '$', got ':'"},
     {"*1\r\n$x\r\n", 0, "invalid bulk length"},
     {"*1\r\n$\r\n", 0, "invalid bulk length"},
