@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/memory.h"
+
 /* Where what is refused must make EXEC fail. */
 static bool is_in_transaction(const struct session *session)
 {
@@ -48,8 +50,16 @@ enum routed router_answer_instead(struct session *session, const struct call *ca
     return ROUTED;
 }
 
+/* What the server answers to the HELLO of a handshake when nobody has logged in. */
+static bool is_for_hello(const char *refusal)
+{
+    static const char begin[] = "-NOAUTH HELLO must be called";
+    return strncmp(refusal, begin, sizeof begin - 1) == 0;
+}
+
 enum routed router_answer_refusal(struct session *session, const struct call *call)
 {
+    static const char no_auth[] = "-NOAUTH Authentication required.\r\n";
     char *refusal = session->refusal;
     bool is_down = strncmp(refusal, "-POOLDOWN", 9) == 0;
     session->refusal = NULL;
@@ -57,6 +67,10 @@ enum routed router_answer_refusal(struct session *session, const struct call *ca
         free(refusal);
         session_close(session, "no connection to the server");
         return ROUTED;
+    }
+    if (is_for_hello(refusal) && !call_is(call, FR_CMD_HELLO)) {
+        free(refusal);
+        refusal = memory_text(no_auth, sizeof no_auth - 1);
     }
     if (call_is(call, FR_CMD_MULTI) && call->behind_len > 0) {
         session_close_when_written(session); /* what stands behind it would run on its own */

@@ -398,14 +398,42 @@ static enum routed answer_wrong_count(struct session *session, const struct call
     return ROUTED;
 }
 
+static bool may_come_before_auth(const struct session *session, const struct call *call)
+{
+    if (session->pool->prefix->is_lobby) {
+        return call_is(call, FR_CMD_FLASKREDIS) || ends_session_state(call);
+    }
+    return call_is(call, FR_CMD_AUTH) || call_is(call, FR_CMD_HELLO) || ends_session_state(call);
+}
+
+/* Who has not logged in may ask here for what a server would let it ask: nothing, or, where it has
+ * a user without a password, all. */
+static bool must_be_let_in(const struct session *session, const struct call *call)
+{
+    return session->pool->context.settings->auth == AUTH_PASSTHROUGH &&
+           session->identity->password == NULL && session->lease == NULL &&
+           !may_come_before_auth(session, call);
+}
+
 static enum routed route_local(struct session *session, const struct call *call)
 {
+    struct upstream_route route = session_route(session);
+    struct upstream *upstream = NULL;
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
     }
     bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
     if (!is_queueing && !call_has_right_count(call)) {
         return answer_wrong_count(session, call);
+    }
+    if (must_be_let_in(session, call)) {
+        enum routed routed = session_want_shared(session, 1, &upstream);
+        if (upstream == NULL) {
+            return routed; /* it was refused lately, and is told so at once */
+        }
+        if (session_want_ready(session, &route, &upstream) == ROUTE_LATER) {
+            return ROUTE_LATER;
+        }
     }
     if (session_uses_hub(session) && asks_for_user(session, call)) {
         return router_answer_subscribed(session, call);
@@ -469,14 +497,6 @@ static enum routed route_by_way(struct session *session, const struct call *call
 static bool is_http(const struct call *call)
 {
     return call_word_is(call, 0, "POST") || call_word_is(call, 0, "Host:");
-}
-
-static bool may_come_before_auth(const struct session *session, const struct call *call)
-{
-    if (session->pool->prefix->is_lobby) {
-        return call_is(call, FR_CMD_FLASKREDIS) || ends_session_state(call);
-    }
-    return call_is(call, FR_CMD_AUTH) || call_is(call, FR_CMD_HELLO) || ends_session_state(call);
 }
 
 static enum routed route_large(struct session *session, const struct call *call)

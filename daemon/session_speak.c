@@ -443,16 +443,16 @@ static uint8_t slot_flags(const struct call *call, uint8_t tag)
  * outstanding. */
 static enum routed answer_down(struct session *session, const char *error, uint32_t count)
 {
-    const struct prefix_settings *settings = session->pool->context.settings;
     const struct upstream *upstream = session->lane->upstream;
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
     }
-    if (settings->on_loss == LOSS_CLOSE && upstream->refusal == NULL) {
+    if (session->pool->context.settings->on_loss == LOSS_CLOSE && upstream->refusal == NULL) {
         session_close(session, "no connection to the server");
         return ROUTED;
     }
-    const char *line = shows_refusal(session, upstream) ? upstream->refusal : error;
+    bool is_clients = upstream->refusal != NULL && !upstream->is_login_refused;
+    const char *line = is_clients ? upstream->refusal : error;
     for (uint32_t i = 0; i < count; i++) {
         stats_count(&session->pool->context.stats, errors_pooldown);
         session_answer(session, line, strlen(line));

@@ -64,8 +64,7 @@ static void slow_error(struct upstream *upstream, char *error, size_t cap)
              (long long)upstream->context->settings->command_ms);
 }
 
-/* Whether the server's refusal is to be shown as it is: the credentials it refused are the client's
- * own. */
+/* Whether the server refused credentials that are the client's own. */
 static bool refused_client(const struct upstream *upstream)
 {
     return upstream->refusal != NULL && upstream->is_login_refused &&
@@ -75,10 +74,8 @@ static bool refused_client(const struct upstream *upstream)
 void upstream_down_error(const struct upstream *upstream, char *error, size_t cap)
 {
     char name[200];
-    if (refused_client(upstream)) {
-        bool is_missing = strncmp(upstream->refusal, "-NOAUTH", 7) == 0;
-        snprintf(error, cap, "%s",
-                 is_missing ? "-NOAUTH Authentication required.\r\n" : upstream->refusal);
+    if (refused_client(upstream)) { /* or does not let them in any more */
+        snprintf(error, cap, "-NOAUTH Authentication required.\r\n");
         return;
     }
     snprintf(error, cap, "-POOLDOWN no connection to %s within %lld ms (%s); not sent\r\n",

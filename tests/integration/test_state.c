@@ -317,6 +317,48 @@ static void policy_passthrough_lets_the_server_decide(void)
     EXPECT_SAME(session(), server_client(twin()), script);
 }
 
+/* Neither what the server is asked nor what is answered here. */
+static void who_is_not_let_in_gets_nothing(void)
+{
+    static const char script[] =
+        "GET k; HELLO 3; HELLO; SELECT 1; CLIENT ID; CLIENT GETNAME; CLIENT SETNAME x; "
+        "CLIENT REPLY OFF; CLIENT REPLY SKIP; CLIENT LIST; CLIENT KILL TYPE normal; CLIENT INFO; "
+        "CLIENT UNBLOCK 1; CLIENT TRACKING ON; CLIENT TRACKING OFF; CLIENT NO-EVICT ON; "
+        "SUBSCRIBE c; MULTI; WATCH k; BLPOP k 1; EVAL return(1) 0; AUTH wrong; GET k; "
+        "CLIENT GETNAME; AUTH secret; GET k; CLIENT SETNAME x; CLIENT GETNAME; RESET; "
+        "CLIENT GETNAME; GET k; SELECT 1; HELLO 3 AUTH default secret; GET k; CLIENT GETNAME";
+    start("auth = passthrough\nupstream_wait_ms = 10000\n"); /* it is asked again once a second */
+    EXPECT_HAS(server_ask(server, "CONFIG SET requirepass secret")->data, "+OK");
+    EXPECT_HAS(server_ask(twin(), "CONFIG SET requirepass secret")->data, "+OK");
+    EXPECT_SAME(session(), client_connect(server_url(twin())), script);
+}
+
+/* POOLLOST is for what was on its way to the server meanwhile. */
+static bool is_known_to_be_out(void *context)
+{
+    return strncmp(client_call(context, "GET k")->data, "-POOLLOST ", 10) != 0;
+}
+
+/* The server closes the connections of a user it has no more. Here they are other clients' next. */
+static void who_is_let_in_no_more_must_log_in_again(void)
+{
+    NEEDS_DAEMON;
+    start_with(NULL, "auth = passthrough\n");
+    EXPECT_HAS(server_ask(server, "ACL SETUSER u on >p ~* &* +@all")->data, "+OK");
+    struct client *one = session(), *other = session();
+    EXPECT_CALL(one, "AUTH u p", "+OK\r\n");
+    EXPECT_CALL(other, "AUTH u p", "+OK\r\n");
+    EXPECT_CALL(one, "SET k v", "+OK\r\n");
+    EXPECT_HAS(server_ask(server, "ACL DELUSER u")->data, ":1");
+    EXPECT(wait_until(is_known_to_be_out, one, patience_ms()));
+    EXPECT_CALL(one, "GET k", "-NOAUTH Authentication required.\r\n");
+    EXPECT_CALL(other, "GET k", "-NOAUTH Authentication required.\r\n");
+    EXPECT_CALL(other, "MULTI", "-NOAUTH Authentication required.\r\n");
+    EXPECT_CALL(other, "SUBSCRIBE c", "-NOAUTH Authentication required.\r\n");
+    EXPECT_CALL(one, "AUTH default any", "+OK\r\n");
+    EXPECT_CALL(one, "GET k", "$1\r\nv\r\n");
+}
+
 static const struct test_case cases[] = {
     {"SELECT of a session moves no other session", select_is_private},
     {"SELECT words its errors as Redis", select_words_its_errors_as_redis},
@@ -340,6 +382,9 @@ static const struct test_case cases[] = {
     {"policy upstream is a server without passwords",
      policy_upstream_is_a_server_without_passwords},
     {"policy passthrough lets the server decide", policy_passthrough_lets_the_server_decide},
+    {"with policy passthrough who is not let in gets nothing", who_is_not_let_in_gets_nothing},
+    {"with policy passthrough who is let in no more must log in again",
+     who_is_let_in_no_more_must_log_in_again},
 };
 
 SUITE_MAIN("state", cases)
