@@ -108,3 +108,11 @@ enum routed router_answer_subscribed(struct session *session, const struct call 
              call->command->name, is_in_transaction(session) ? "in MULTI " : "");
     return router_answer_instead(session, call, error);
 }
+
+enum routed router_answer_no_killing(struct session *session, const struct call *call)
+{
+    stats_count(&session->pool->context.stats, errors_pooldeny);
+    return router_answer_instead(session, call,
+                                 "-POOLDENY 'client|kill' is denied in MULTI and behind MONITOR, "
+                                 "where connections to the server would be meant\r\n");
+}

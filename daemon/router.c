@@ -499,6 +499,14 @@ static bool is_http(const struct call *call)
     return call_word_is(call, 0, "POST") || call_word_is(call, 0, "Host:");
 }
 
+/* Whether the server would be asked to close connections, which are other clients' or ours. The
+ * session is quiet. */
+static bool kills_connections(const struct session *session)
+{
+    bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+    return is_queueing || session_is_tunnel(session);
+}
+
 static enum routed route_large(struct session *session, const struct call *call)
 {
     if (!session_is_quiet(session)) {
@@ -543,6 +551,14 @@ static enum routed route(struct session *session, const struct call *call)
     if (call->command != NULL && session->pool->is_denied[call->command->id] &&
         !(call_is(call, FR_CMD_SCRIPT_DEBUG) && !condition_holds(call))) { /* NO does nothing */
         return router_answer_denied(session, call);
+    }
+    if (call_is(call, FR_CMD_CLIENT_KILL)) {
+        if (!session_is_quiet(session)) {
+            return ROUTE_LATER;
+        }
+        if (kills_connections(session)) {
+            return router_answer_no_killing(session, call);
+        }
     }
     if (aftermath_concerns(session, call)) {
         return aftermath_route(session, call);

@@ -32,6 +32,9 @@ enum routed router_answer_denied(struct session *session, const struct call *cal
 enum routed router_answer_too_big(struct session *session, const struct call *call);
 enum routed router_answer_subscribed(struct session *session, const struct call *call);
 
+/* The same for CLIENT KILL where CLIENT is about the server's connections. */
+enum routed router_answer_no_killing(struct session *session, const struct call *call);
+
 /* Whether the request meets what is left of a lost transaction or WATCH, and what becomes of it. */
 bool aftermath_concerns(const struct session *session, const struct call *call);
 enum routed aftermath_route(struct session *session, const struct call *call);

@@ -329,6 +329,39 @@ static void list_and_kill_word_their_errors_as_redis(void)
     EXPECT_SAME(session3(), direct3(), script);
 }
 
+/* In a transaction, and behind it or MONITOR, CLIENT is about connections to the server. */
+static void kill_reaches_no_connection_to_the_server(void)
+{
+    NEEDS_DAEMON;
+    start("");
+    struct client *one = session(), *other = session();
+    EXPECT_CALL(other, "SET k v", "+OK\r\n");
+    int64_t before = server_info(server, "total_connections_received");
+    client_send_script(one, "MULTI; CLIENT KILL TYPE normal; SET k w; EXEC; GET k");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY_BEGINS(one, "-POOLDENY 'client|kill' is denied in MULTI");
+    client_read(one);
+    EXPECT_REPLY_BEGINS(one, "-EXECABORT ");
+    EXPECT_REPLY(one, "$1\r\nv\r\n");
+    client_send_script(one, "MULTI; CLIENT GETNAME; EXEC; CLIENT KILL TYPE normal; GET k; MULTI; "
+                            "CLIENT KILL TYPE normal; EXEC; GET k");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY_BEGINS(one, "*1\r\n");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'POOLDENY 'client|kill' is denied");
+    EXPECT_REPLY(one, "$1\r\nv\r\n");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'POOLDENY 'client|kill' is denied");
+    EXPECT_REPLY_BEGINS(one, "-EXECABORT ");
+    EXPECT_REPLY(one, "$1\r\nv\r\n");
+    EXPECT_CALL(other, "GET k", "$1\r\nv\r\n");
+    /* the lane's and the lent one, which is the tunnel's */
+    EXPECT_BETWEEN(server_info(server, "total_connections_received"), before, before + 2);
+    client_send_script(one, "RESET; CLIENT KILL ID 1");
+    EXPECT_REPLY(one, "+RESET\r\n");
+    EXPECT_REPLY(one, ":0\r\n");
+}
+
 /* Where an id stands in a list of clients; the list must have it. */
 static const char *line_of(const struct bytes *list, int64_t id)
 {
@@ -462,6 +495,7 @@ static const struct test_case cases[] = {
      tracking_words_its_errors_as_redis},
     {"CLIENT LIST and KILL word their errors as a server",
      list_and_kill_word_their_errors_as_redis},
+    {"CLIENT KILL reaches no connection to the server", kill_reaches_no_connection_to_the_server},
     {"CLIENT LIST is in the order of connecting, or of the ids named",
      lists_are_in_the_order_of_connecting_or_of_naming},
     {"CLIENT LIST counts the commands queued in MULTI", lists_count_what_is_queued},
