@@ -109,8 +109,8 @@ static enum way way_of(const struct call *call)
         return !holds ? WAY_SHARED : command->class == FR_CLASS_BLOCK ? WAY_BLOCKING : WAY_LEASE;
     case FR_HANDLER_STICKY:
         return way_of_switch(call, WAY_STICKY);
-    case FR_HANDLER_TUNNEL:
-        return way_of_switch(call, WAY_TUNNEL);
+    case FR_HANDLER_TUNNEL: /* what the server must refuse changes nothing */
+        return way_of_switch(call, call_has_right_count(call) ? WAY_TUNNEL : WAY_LEASE);
     case FR_HANDLER_HUB:
         return WAY_SUBSCRIBE;
     case FR_HANDLER_DAEMON:

@@ -164,6 +164,7 @@ static void a_refused_auth_is_answered_in_its_place(void)
 static void silence_goes_on_in_a_tunnel(void)
 {
     expect_same_script("CLIENT REPLY OFF; MONITOR; PING; GET a; RESET; GET a");
+    expect_same_script("MONITOR x; CLIENT GETNAME; SUBSCRIBE c; MONITOR x; RESET; GET a");
     /* EXEC announces replies that do not come */
     expect_same_script("MULTI; CLIENT REPLY OFF; EXEC; PING; RESET; PING; SELECT 1; PING");
     expect_same_script("MULTI; CLIENT REPLY OFF; PING; EXEC; RESET; PING; GET a");
