@@ -133,6 +133,9 @@ void session_forget_state(struct session *session)
     identity_release(&session->pool->identities, identity);
     session_set_text(&session->user, NULL, 0);
     session_set_text(&session->name, NULL, 0);
+    if (session->is_authenticated) { /* a stranger gets no time by it */
+        session->logged_out_ms = loop_now_ms();
+    }
     session->is_authenticated = settings->auth != AUTH_CHECK && !session->pool->prefix->is_lobby;
     session->has_selected = false;
     session->is_no_evict = false;
@@ -188,7 +191,7 @@ void session_create(struct pool *pool, int fd)
     session_enter_pool(session, pool);
     session->sink.ops = &session_sink_ops;
     session->id = session->sink.client = atomic_fetch_add(&house->next_id, 1);
-    session->created_ms = session->last_input_ms = loop_now_ms();
+    session->created_ms = session->logged_out_ms = session->last_input_ms = loop_now_ms();
     session->queued_db = -1;
     session->out = evbuffer_new();
     session_init_holder(session);
@@ -335,7 +338,8 @@ static const char *overdue(const struct session *session)
 {
     const struct prefix_settings *settings = session->pool->context.settings;
     bool is_idle = session->outstanding == 0 && session->wait == NULL;
-    if (!session->is_authenticated && is_over(session->created_ms, settings->unauthenticated_ms)) {
+    if (!session->is_authenticated &&
+        is_over(session->logged_out_ms, settings->unauthenticated_ms)) {
         return "not authenticated in time (setting \"unauthenticated_ms\")";
     }
     if (session->stream == STREAM_SEND && is_over(session->last_input_ms, settings->tx_idle_ms)) {
@@ -352,7 +356,7 @@ static const char *overdue(const struct session *session)
     }
     if (session->lease == NULL) {
         return is_idle && !session_uses_hub(session) &&
-                       is_over(session->last_input_ms, settings->client_idle_ms)
+                       is_over(last_sign(session), settings->client_idle_ms)
                    ? "idle (setting \"client_idle_ms\")"
                    : NULL;
     }

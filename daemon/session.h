@@ -119,6 +119,7 @@ struct session {
     char *address;       /* of the client, as CLIENT LIST shows it */
     char *local_address; /* of the socket it came to */
     uint64_t created_ms;
+    uint64_t logged_out_ms; /* when it came, or sent RESET as an authenticated one */
     uint64_t last_input_ms;
     uint64_t last_output_ms; /* when the client last took something */
     uid_t uid;               /* whose process the client is; once it has a ring */

@@ -411,6 +411,42 @@ static void idle_clients_are_closed_if_wanted(void)
     EXPECT(!client_has_ended(blocked) && !client_has_ended(subscribed));
 }
 
+static bool has_one_ended(void *context)
+{
+    struct client **clients = context;
+    return client_has_ended(clients[0]) || client_has_ended(clients[1]);
+}
+
+/* What waits for a reply is not idle, and who has logged out is no client that never logged in,
+ * however old both are. */
+static void limits_of_time_begin_anew(void)
+{
+    NEEDS_DAEMON;
+    enum {
+        LIMIT_MS = 1100 /* more than passes between two looks at it */
+    };
+    start_many(NULL, "auth = check\nusers = default:secret\nunauthenticated_ms = 1100\n"
+                     "client_idle_ms = 1100\n");
+    struct client *waiting = session(), *leaving = session();
+    struct client *both[] = {waiting, leaving};
+    EXPECT_CALL(waiting, "AUTH secret", "+OK\r\n");
+    EXPECT_CALL(leaving, "AUTH secret", "+OK\r\n");
+    client_send(waiting, "BLPOP q 0");
+    client_send(leaving, "BLPOP q 0");
+    EXPECT_INFO(server, "blocked_clients", 2);
+    struct client *stranger = session();
+    EXPECT_ALL(stranger, "");
+    int64_t since = now_ms();
+    server_ask(server, "RPUSH q a b");
+    EXPECT_REPLY_BEGINS(waiting, "*2\r\n");
+    EXPECT_REPLY_BEGINS(leaving, "*2\r\n");
+    EXPECT_CALL(leaving, "RESET", "+RESET\r\n");
+    EXPECT(wait_until(has_one_ended, both, patience_ms()));
+    EXPECT(now_ms() - since >= LIMIT_MS);
+    EXPECT_ALL(leaving, "");
+    EXPECT_ALL(waiting, "");
+}
+
 static const struct test_case cases[] = {
     {"an idle session takes at most 4 KiB", idle_sessions_are_small},
     {"an idle session keeps nothing of a long reply", idle_sessions_keep_nothing_of_long_replies},
@@ -428,6 +464,7 @@ static const struct test_case cases[] = {
     {"the server's idle timeout is not noticed", the_servers_idle_timeout_is_not_noticed},
     {"a full server still serves over its lanes", a_full_server_still_serves_over_its_lanes},
     {"idle clients are closed if wanted", idle_clients_are_closed_if_wanted},
+    {"limits of time begin anew with a reply and with RESET", limits_of_time_begin_anew},
 };
 
 SUITE_MAIN("limits", cases)
