@@ -11,10 +11,11 @@ static bool may_stand_inside(const struct session *session, const struct fr_comm
            !session->pool->is_denied[command->id];
 }
 
+/* A DISCARD that the server refuses leaves the transaction open, unlike EXEC: it takes a lease. */
 static bool ends_block(const struct session *session, const struct fr_command *command,
                        uint32_t argc)
 {
-    return command->block == FR_BLOCK_END && argc == 1 && !session->pool->is_denied[command->id];
+    return command->id == FR_CMD_EXEC && argc == 1 && !session->pool->is_denied[command->id];
 }
 
 /* Add the request at data, which stands or falls with MULTI. NULL: there is no whole one, it is
@@ -54,6 +55,7 @@ bool block_find(const struct session *session, size_t len, struct request_run *b
             return false;
         }
         if (ends_block(session, command, argc)) {
+            block->parts[block->count - 1].flags |= SLOT_CLOSES;
             return true;
         }
         if (!may_stand_inside(session, command, argc)) {

@@ -59,6 +59,7 @@ enum slot_flag {
     SLOT_JOINED = 32,   /* stands or falls with the one before it */
     SLOT_RETRIED = 16,  /* is being sent for the second time */
     SLOT_DROPPED = 8,   /* will not be sent again */
+    SLOT_CLOSES = 64,   /* its reply must say that no transaction is open any more */
 };
 
 struct slot {
@@ -79,7 +80,7 @@ struct request_run {
     uint32_t count;
     struct request_part {
         uint32_t len;
-        uint8_t flags; /* enum slot_flag: SLOT_JOINED */
+        uint8_t flags; /* enum slot_flag: SLOT_JOINED, SLOT_CLOSES */
         const struct fr_command *command;
     } * parts;
 };

@@ -165,8 +165,11 @@ static size_t extend_further(const struct upstream *upstream, struct run *run, c
 {
     size_t at = 0;
     uint32_t most = upstream->wants_frames || run->count == 0 ? 0 : upstream->requests.sent;
-    while (run->count < most && at < len &&
-           belongs(run, requests_slot(&upstream->requests, run->count))) {
+    while (run->count < most && at < len) {
+        const struct slot *slot = requests_slot(&upstream->requests, run->count);
+        if (!belongs(run, slot) || slot->flags & SLOT_CLOSES) {
+            break;
+        }
         size_t whole = fr_reply_whole(data + at, len - at);
         if (whole == 0) {
             break;
@@ -184,6 +187,17 @@ static bool is_message(struct upstream *upstream, const char *data, size_t len)
     return upstream->ops->on_frame != NULL && upstream->ops->on_frame(upstream, data, len);
 }
 
+/* Whether an EXEC may have been refused without an end of its transaction, as one that the server
+ * knows by another name, or does not know at all: what others send on the connection would be
+ * queued. Any other refusal is an EXECABORT (rejectCommand in server.c, 7.0). */
+static bool leaves_open(const struct slot *slot, const struct fr_reply *reply)
+{
+    bool is_over = reply->head[0] == '*' || reply->head[0] == '_' ||
+                   FR_REPLY_BEGINS(reply, "-EXECABORT ") ||
+                   FR_REPLY_BEGINS(reply, "-ERR EXEC without MULTI");
+    return slot->flags & SLOT_CLOSES && !is_over;
+}
+
 /* A frame that is no message: the reply to the oldest request. */
 static void take_reply(struct upstream *upstream, struct run *run, const char *data, size_t len,
                        bool is_apart)
@@ -191,10 +205,19 @@ static void take_reply(struct upstream *upstream, struct run *run, const char *d
     if (upstream->requests.sent <= run->count) {
         give_run(upstream, run);
         upstream_lose(upstream, "the server sent a reply nobody waits for");
-    } else if (is_apart) {
+        return;
+    }
+    bool stays_open = leaves_open(requests_slot(&upstream->requests, run->count), &upstream->frame);
+    if (is_apart) {
         give(upstream, 1, data, len, true);
     } else {
         extend_run(upstream, run, data, len);
+    }
+    if (stays_open) {
+        give_run(upstream, run);
+    }
+    if (stays_open && upstream->state == UPSTREAM_READY) {
+        upstream_lose(upstream, "a transaction was not ended");
     }
 }
 

@@ -141,7 +141,7 @@ static void a_whole_transaction_needs_no_lent_connection(void)
     EXPECT_CALL(holder, "MULTI", "+OK\r\n");
     EXPECT_CALL_BEGINS(one, "WATCH k", "-POOLWAIT ");
     const char *const lines[] = {"MULTI",  "INCR n", "GET",   "EXEC",  "MULTI",   "INCR n",
-                                 "INCR n", "EXEC",   "GET n", "MULTI", "SET x 1", "DISCARD"};
+                                 "INCR n", "EXEC",   "GET n", "MULTI", "SET x 1", "EXEC"};
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         bytes_add_request(&block, lines[i]);
     }
@@ -158,7 +158,7 @@ static void a_whole_transaction_needs_no_lent_connection(void)
     EXPECT_REPLY(one, "$1\r\n2\r\n");
     EXPECT_REPLY(one, "+OK\r\n");
     EXPECT_REPLY(one, "+QUEUED\r\n");
-    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "*1\r\n+OK\r\n");
 }
 
 static void what_is_refused_in_a_transaction_aborts_it(void)

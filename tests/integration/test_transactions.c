@@ -117,6 +117,33 @@ static void a_user_who_may_not_begin_one_is_told_as_by_a_server(void)
     compare_in_one_piece(session(), direct(), script);
 }
 
+/* A server that knows EXEC or DISCARD by another name, or a user who may not send DISCARD: the
+ * connection stays in the transaction, and must be nobody else's any more. */
+static void a_transaction_that_does_not_end_catches_nobody_else(void)
+{
+    NEEDS_DAEMON;
+    static const struct {
+        const char *arguments, *script, *last;
+    } rows[] = {
+        {"--rename-command EXEC other", "MULTI; SET k w; EXEC", "-ERR unknown command 'EXEC'"},
+        {"--rename-command DISCARD other", "MULTI; SET k w; DISCARD",
+         "-ERR unknown command 'DISCARD'"},
+        {"--user default on nopass ~* &* +@all -discard", "MULTI; SET k w; DISCARD", "-NOPERM "},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        start_with(rows[i].arguments, "");
+        struct client *one = session(), *other = session();
+        EXPECT_CALL(other, "SET k v", "+OK\r\n");
+        client_send_script(one, rows[i].script);
+        EXPECT_REPLY(one, "+OK\r\n");
+        EXPECT_REPLY(one, "+QUEUED\r\n");
+        EXPECT_REPLY_BEGINS(one, rows[i].last);
+        EXPECT_CALL(other, "GET k", "$1\r\nv\r\n");
+        EXPECT_CALL(session(), "GET k", "$1\r\nv\r\n");
+        daemon_stop(pooler);
+    }
+}
+
 static void a_write_of_another_between_watch_and_exec_is_noticed_after_a_vain_exec(void)
 {
     start("");
@@ -272,6 +299,8 @@ static const struct test_case cases[] = {
     {"every transaction is answered as by a server", every_transaction_is_answered_as_by_a_server},
     {"what the server refuses when queued aborts the transaction",
      what_the_server_refuses_when_queued_aborts_the_transaction},
+    {"a transaction that does not end catches nobody else",
+     a_transaction_that_does_not_end_catches_nobody_else},
     {"a user who may not begin one is told as by a server",
      a_user_who_may_not_begin_one_is_told_as_by_a_server},
     {"a write of another between WATCH and EXEC is noticed after a vain EXEC",
