@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/container.h"
 
@@ -45,6 +46,18 @@ static bool is_reset_reply(struct session *session, const char *data, size_t len
     return is_value || (session->is_resetting && is_found);
 }
 
+/* Whether the last frame says that the server has no RESET, as before 6.2. It repeats the name as
+ * it was written, between quotes that depend on its version. */
+static bool is_reset_unknown(const struct session *session)
+{
+    static const char begin[] = "-ERR unknown command ";
+    const struct fr_reply *frame = &session->tunnel_frame;
+    const char *name = frame->head + sizeof begin; /* behind the quote */
+    return session->is_resetting && !fr_reply_is_open(frame) && FR_REPLY_BEGINS(frame, begin) &&
+           frame->head_len >= sizeof begin + 6 && strncasecmp(name, "RESET", 5) == 0 &&
+           name[5] == name[-1];
+}
+
 void session_on_tunnel(struct lease_holder *holder, const char *data, size_t len)
 {
     struct session *session = container_of(holder, struct session, holder);
@@ -55,6 +68,9 @@ void session_on_tunnel(struct lease_holder *holder, const char *data, size_t len
         session->lease->is_dirty = true;
         session_end_lease(session);
         session_forget_state(session);
+        session_resume(session, STOP_WAIT);
+    } else if (is_reset_unknown(session)) { /* and goes on as it is */
+        session->is_resetting = false;
         session_resume(session, STOP_WAIT);
     }
 }

@@ -178,6 +178,23 @@ static void silence_goes_on_in_a_tunnel(void)
     EXPECT_CALL(session(), "GET k", "$-1\r\n");
 }
 
+/* As of a server before 6.2. */
+static void a_tunnel_outlasts_a_server_without_reset(void)
+{
+    NEEDS_DAEMON;
+    start_with("--rename-command RESET other", "");
+    struct client *one = session();
+    client_send_script(one, "MULTI; CLIENT ID; EXEC; NONESUCH; Reset; PING; RESET x; SET k v");
+    EXPECT_REPLY(one, "+OK\r\n");
+    EXPECT_REPLY(one, "+QUEUED\r\n");
+    EXPECT_REPLY_BEGINS(one, "*1\r\n:");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'NONESUCH'");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'Reset'");
+    EXPECT_REPLY(one, "+PONG\r\n");
+    EXPECT_REPLY_BEGINS(one, "-ERR unknown command 'RESET'");
+    EXPECT_REPLY(one, "+OK\r\n");
+}
+
 static void requests_without_a_name_or_a_word(void)
 {
     static const char odd[] =
@@ -320,6 +337,7 @@ static const struct test_case cases[] = {
     {"silence may be for an empty request", silence_may_be_for_an_empty_request},
     {"a refused AUTH is answered in its place", a_refused_auth_is_answered_in_its_place},
     {"silence goes on in a tunnel", silence_goes_on_in_a_tunnel},
+    {"a tunnel outlasts a server without RESET", a_tunnel_outlasts_a_server_without_reset},
     {"requests without a name or a word", requests_without_a_name_or_a_word},
     {"a broken one ends the row", a_broken_one_ends_the_row},
     {"a denied one is refused alone", a_denied_one_is_refused_alone},
