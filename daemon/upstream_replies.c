@@ -167,7 +167,8 @@ static size_t extend_further(const struct upstream *upstream, struct run *run, c
     uint32_t most = upstream->wants_frames || run->count == 0 ? 0 : upstream->requests.sent;
     while (run->count < most && at < len) {
         const struct slot *slot = requests_slot(&upstream->requests, run->count);
-        if (!belongs(run, slot) || slot->flags & SLOT_CLOSES) {
+        bool is_to_be_seen = slot->flags & SLOT_CLOSES && data[at] != '*'; /* leaves_open() */
+        if (!belongs(run, slot) || is_to_be_seen) {
             break;
         }
         size_t whole = fr_reply_whole(data + at, len - at);
