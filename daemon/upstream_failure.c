@@ -142,7 +142,7 @@ void upstream_fail_slots(struct upstream *upstream, const struct slot *slots, ui
     for (uint32_t i = 0; i < count; i++) {
         if (i == 0 && loss == LOSS_TOO_SLOW) {
             slow_error(upstream, error, sizeof error);
-        } else if (i < sent) {
+        } else if (i < sent || slots[i].flags & SLOT_RETRIED) {
             lost_error(upstream, error, sizeof error);
         } else {
             stats_count(upstream_stats(upstream), errors_pooldown);
