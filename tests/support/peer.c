@@ -66,6 +66,7 @@ static const struct {
     {"HELLO", NULL, NULL}, /* see answer_hello */
     {"PING", "+PONG\r\n", "+PONG\r\n"},
     {"RESET", "+RESET\r\n", "+RESET\r\n"},
+    {"EXEC", "*0\r\n", "*0\r\n"},
     {"CONFIG GET", "*0\r\n", "%0\r\n"},
     {"CLIENT ID", ":7\r\n", ":7\r\n"},
     {"COMMAND", "*0\r\n", "*0\r\n"},

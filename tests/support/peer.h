@@ -3,8 +3,9 @@
  * Unix socket, and remembers every request.
  *
  * Without rules it answers the requests of a connection's beginning as Redis 7.0 would (HELLO,
- * AUTH, SELECT, CLIENT ..., CONFIG GET, INFO, PING, RESET) and +OK to everything else. A rule comes
- * before that. All functions may be called at any time; it ends with the case. */
+ * AUTH, SELECT, CLIENT ..., CONFIG GET, INFO, PING, RESET), an empty array to EXEC, and +OK to
+ * everything else. A rule comes before that. All functions may be called at any time; it ends with
+ * the case. */
 #ifndef TESTS_SUPPORT_PEER_H
 #define TESTS_SUPPORT_PEER_H
 
