@@ -243,19 +243,24 @@ static bool shows_refusal(const struct session *session, const struct upstream *
                                          session->pool->context.settings->auth == AUTH_PASSTHROUGH);
 }
 
+/* Why there is no connection. The caller frees it. */
+static char *why_not(const struct session_wait *wait)
+{
+    const struct upstream *upstream = wait->upstream;
+    char error[480];
+    if (shows_refusal(wait->session, upstream)) {
+        return memory_text(upstream->refusal, strlen(upstream->refusal));
+    }
+    upstream_down_error(upstream, error, sizeof error);
+    return memory_text(error, strlen(error));
+}
+
 static void on_lane_settled(struct lane_waiter *waiter)
 {
     struct session_wait *wait = container_of(waiter, struct session_wait, lane);
     const struct upstream *upstream = wait->upstream;
-    char error[480];
-    if (upstream_is_ready(upstream) || upstream->refusal == NULL) {
-        finish_wait(wait->session, NULL);
-    } else if (shows_refusal(wait->session, upstream)) {
-        finish_wait(wait->session, memory_text(upstream->refusal, strlen(upstream->refusal)));
-    } else {
-        upstream_down_error(upstream, error, sizeof error);
-        finish_wait(wait->session, memory_text(error, strlen(error)));
-    }
+    bool is_refused = !upstream_is_ready(upstream) && upstream->refusal != NULL;
+    finish_wait(wait->session, is_refused ? why_not(wait) : NULL);
 }
 
 static void on_granted(struct lease_waiter *waiter, struct lease *lease)
@@ -283,11 +288,11 @@ static void on_refused(struct lease_waiter *waiter, const char *error)
 static void on_wait_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct session_wait *wait = arg;
-    char error[480];
     (void)fd, (void)what;
-    upstream_down_error(wait->upstream, error, sizeof error);
-    stats_count(&wait->session->pool->context.stats, errors_pooldown);
-    finish_wait(wait->session, memory_text(error, strlen(error)));
+    if (!shows_refusal(wait->session, wait->upstream)) {
+        stats_count(&wait->session->pool->context.stats, errors_pooldown);
+    }
+    finish_wait(wait->session, why_not(wait));
 }
 
 bool session_waits_to_block(const struct session *session)

@@ -359,6 +359,23 @@ static void who_is_let_in_no_more_must_log_in_again(void)
     EXPECT_CALL(one, "GET k", "$1\r\nv\r\n");
 }
 
+static bool is_refused(void *client)
+{
+    client_send(client, "GET k");
+    return strncmp(client_read(client)->data, "-ERR DB index is out of range", 29) == 0;
+}
+
+/* The next attempt is half a second away. */
+static void who_has_waited_for_a_refused_connection_is_told_why(void)
+{
+    NEEDS_DAEMON;
+    server = server_start(NULL);
+    pooler = daemon_start(server_url(server), "[REDIS]\nurl = {url}?db=99\nupstream_wait_ms = 1\n");
+    struct client *one = session();
+    EXPECT(wait_until(is_refused, one, patience_ms()));
+    EXPECT_CALL_BEGINS(one, "HELLO", "-ERR DB index is out of range");
+}
+
 static const struct test_case cases[] = {
     {"SELECT of a session moves no other session", select_is_private},
     {"SELECT words its errors as Redis", select_words_its_errors_as_redis},
@@ -385,6 +402,8 @@ static const struct test_case cases[] = {
     {"with policy passthrough who is not let in gets nothing", who_is_not_let_in_gets_nothing},
     {"with policy passthrough who is let in no more must log in again",
      who_is_let_in_no_more_must_log_in_again},
+    {"who has waited for a refused connection is told why",
+     who_has_waited_for_a_refused_connection_is_told_why},
 };
 
 SUITE_MAIN("state", cases)
