@@ -477,6 +477,22 @@ static void who_must_authenticate_is_told_at_once(void)
 /* ---------------------------------------------------------------------------- a server that goes
  */
 
+/* The second connection never stands: it was sent all the same. */
+static void a_read_that_cannot_be_retried_may_have_been_executed(void)
+{
+    NEEDS_DAEMON;
+    struct peer *peer = peer_start();
+    pooler = daemon_start_redis(peer_url(peer), "retry_reads = yes\nupstream_wait_ms = 300\n");
+    struct client *one = session();
+    EXPECT_CALL(one, "SET k v", "+OK\r\n");
+    peer_on(peer, "HELLO", PEER_HOLD, "", 0);
+    peer_on(peer, "CLIENT", PEER_HOLD, "", 0);
+    peer_on(peer, "GET", PEER_CLOSE, "", 0);
+    EXPECT_CALL_BEGINS(one, "GET k", "-POOLLOST ");
+    EXPECT_CALL_BEGINS(one, "GET k", "-POOLDOWN ");
+    EXPECT_NUMBER(peer_count(peer, "GET"), 1);
+}
+
 static bool fails_at_once(void *client)
 {
     return call_time(client, "GET k", "-POOLDOWN ") < AT_ONCE_MS;
@@ -555,6 +571,8 @@ static const struct test_case cases[] = {
     {"a name with line ends forges no client", a_name_with_line_ends_forges_no_client},
     {"AUTH under WATCH changes the user", auth_under_watch_changes_the_user},
     {"who must authenticate is told at once", who_must_authenticate_is_told_at_once},
+    {"a read that cannot be retried may have been executed",
+     a_read_that_cannot_be_retried_may_have_been_executed},
     {"every command fails at once while a server stays away",
      every_command_fails_at_once_while_a_server_stays_away},
     {"on_loss = close closes for every command", on_loss_close_closes_for_every_command},

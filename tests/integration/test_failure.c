@@ -200,22 +200,6 @@ static void a_read_is_retried_once_only(void)
     EXPECT_NUMBER(peer_count(peer, "GET"), 2);
 }
 
-/* The second connection never stands: it was sent all the same. */
-static void a_read_that_cannot_be_retried_may_have_been_executed(void)
-{
-    NEEDS_DAEMON;
-    struct peer *peer = start_peer("retry_reads = yes\nupstream_wait_ms = 300\n");
-    struct client *one = session();
-    EXPECT_CALL(one, "SET k v", "+OK\r\n");
-    peer_on(peer, "HELLO", PEER_HOLD, "", 0);
-    peer_on(peer, "CLIENT", PEER_HOLD, "", 0);
-    peer_on(peer, "GET", PEER_CLOSE, "", 0);
-    EXPECT_CALL_BEGINS(one, "GET k", "-POOLLOST ");
-    EXPECT_NUMBER(peer_count(peer, "GET"), 1);
-    EXPECT_CALL_BEGINS(one, "GET k", "-POOLDOWN ");
-    EXPECT_NUMBER(peer_count(peer, "GET"), 1);
-}
-
 static void writes_are_never_sent_again(void)
 {
     NEEDS_DAEMON;
@@ -572,8 +556,6 @@ static const struct test_case cases[] = {
     {"a server that was never there is said so", a_server_that_was_never_there_is_said_so},
     {"reads are retried only if wanted", reads_are_retried_only_if_wanted},
     {"a read is retried once only", a_read_is_retried_once_only},
-    {"a read that cannot be retried may have been executed",
-     a_read_that_cannot_be_retried_may_have_been_executed},
     {"writes are never sent again", writes_are_never_sent_again},
     {"a transaction is never sent again", a_transaction_is_never_sent_again},
     {"a transaction whose connection is lost is aborted",
