@@ -23,7 +23,7 @@ enum {
     COMMANDS = 20,
     LARGE = 50000,
     WINDOW_MS = 3000,
-    RUN_MOST_US = 10000, /* of processor time in a window */
+    RUN_MOST_US = 50000, /* of processor time in a window, which a host may take its part of */
     IDLE_BYTES_MOST = 16 * 1024,
     CYCLES = 6000,
     CYCLERS = 4,
