@@ -378,7 +378,7 @@ static enum routed answer_here(struct session *session, const struct call *call)
 static enum routed local_with_lease(struct session *session, const struct call *call)
 {
     bool is_queueing = session->lease->state == LEASE_QUEUEING;
-    if (call_is(call, FR_CMD_SELECT)) {
+    if (call_is(call, FR_CMD_SELECT) && !session_has_most_selects(session)) {
         return select_on_lease(session, call);
     }
     if (session->lease->is_sticky && !is_queueing && is_about_tracking(session, call)) {

@@ -108,6 +108,7 @@ static void bury(struct loop_task *task)
     free(session->lib_name);
     free(session->lib_version);
     free(session->refusal);
+    free(session->queued_selects);
     free(session->asked_about);
     free(session->in);
     identity_release(&session->pool->identities, session->identity);
@@ -192,7 +193,6 @@ void session_create(struct pool *pool, int fd)
     session->sink.ops = &session_sink_ops;
     session->id = session->sink.client = atomic_fetch_add(&house->next_id, 1);
     session->created_ms = session->logged_out_ms = session->last_input_ms = loop_now_ms();
-    session->queued_db = -1;
     session->out = evbuffer_new();
     session_init_holder(session);
     session_init_share(session);

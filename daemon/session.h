@@ -63,6 +63,9 @@ enum session_stream {
     STREAM_SKIP  /* it was answered already */
 };
 
+/* So many databases may be chosen in a transaction whose outcome is followed. */
+#define QUEUED_SELECTS_MAX 16
+
 /* What CLIENT TRACKING made of the session's own connection. */
 enum session_tracking {
     TRACKING_OFF,
@@ -155,10 +158,10 @@ struct session {
     int64_t redirects_to; /* id of the session that is told of changes instead (CLIENT TRACKING); 0:
                              none */
     int64_t redirecting;  /* the same, asked for and not yet granted */
-    enum session_tracking tracking;       /* that the server does for it */
-    enum session_tracking tracking_asked; /* the same, not yet granted */
-    int64_t selecting;                    /* database of a SELECT under way on a lease */
-    int64_t queued_db; /* database of a SELECT in a transaction's queue; -1: none */
+    enum session_tracking tracking;        /* that the server does for it */
+    enum session_tracking tracking_asked;  /* the same, not yet granted */
+    int64_t selecting;                     /* database of a SELECT under way on a lease */
+    struct queued_selects *queued_selects; /* those in a transaction's queue; NULL: none */
     struct session_wait *wait;
     struct roll_call *held;      /* questions that come again when the wait is over */
     struct diversion *diversion; /* a large reply is on its way to be one of a lease */
@@ -410,6 +413,9 @@ uint8_t session_count_tag(const struct session *session, const struct call *call
 
 /* Send SUBSCRIBE or one of its kin on the lease. The session must be quiet. */
 enum routed session_send_subscription(struct session *session, const struct call *call);
+
+/* Whether no more SELECT can be queued but in a tunnel (session_select.c). */
+bool session_has_most_selects(const struct session *session);
 
 /* From now on bytes pass between client and lease as they are. */
 void session_begin_tunnel(struct session *session);

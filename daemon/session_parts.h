@@ -54,6 +54,14 @@ void session_note_share(struct session *session, const struct reply_part *part);
 /* session_share.c: once a second. */
 void session_age_share(struct session *session);
 
+/* session_select.c: a reply to SELECT has come on the lease. */
+void session_note_select(struct session *session, const struct fr_reply *reply);
+
+/* session_select.c: a part of a reply has come, while some are queued. What EXEC says of them is
+ * the session's database from then on. */
+void session_note_executed(struct session *session, const struct reply_part *part);
+void session_forget_selects(struct session *session);
+
 /* session_large.c */
 void session_note_part(struct session *session, const struct reply_part *part);
 void session_end_diversion(struct session *session);

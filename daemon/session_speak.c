@@ -57,13 +57,6 @@ bool session_is_quiet(struct session *session)
 /* ---------------------------------------------------------------------------------------- replies
  */
 
-/* The lease has changed its database; so will the shared lane be another one. */
-static void change_db(struct session *session, int64_t db)
-{
-    session_change_route(session, db, session->proto, session->identity);
-    session->has_selected = true;
-}
-
 static void note_answer(struct session *session, const char *reply, size_t len)
 {
     vocabulary_note(&session->pool->vocabulary, &session->pool->context, session->asked_about,
@@ -81,20 +74,7 @@ static void note_reply(struct session *session, const struct reply_part *part)
         return;
     }
     if (part->slot->tag & TAG_SELECT) {
-        if (FR_REPLY_BEGINS(part->frame, "+OK")) {
-            change_db(session, session->selecting);
-        } else if (FR_REPLY_BEGINS(part->frame, "+QUEUED")) {
-            session->queued_db = session->selecting;
-        }
-    }
-    if (tag == TAG_EXEC && session->queued_db >= 0) {
-        if (FR_REPLY_BEGINS(part->frame, "*") && !FR_REPLY_BEGINS(part->frame, "*-")) {
-            change_db(session, session->queued_db);
-            /* it stands in another database than its route says */
-            session->lease->is_pinned = true;
-            session->lease->is_sticky = true;
-        }
-        session->queued_db = -1;
+        session_note_select(session, part->frame);
     }
     if (tag == TAG_REDIRECT && FR_REPLY_BEGINS(part->frame, "+OK")) {
         session->redirects_to = session->redirecting;
@@ -143,6 +123,9 @@ static void on_reply(struct reply_sink *sink, const struct reply_part *part)
     }
     if (!(part->slot->tag & TAG_LEASED)) {
         session_note_share(session, part);
+    }
+    if (session->queued_selects != NULL) {
+        session_note_executed(session, part);
     }
     if (part->is_last) {
         session_put_aside_back(session);
@@ -561,7 +544,7 @@ void session_end_lease(struct session *session)
     if (lease != NULL) {
         session->lease = NULL;
         session->stops &= ~(unsigned)STOP_ROOM;
-        session->queued_db = -1;
+        session_forget_selects(session);
         session->redirects_to = 0;
         session->tracking = TRACKING_OFF;
         if (!session_uses_hub(session)) {

@@ -170,6 +170,44 @@ static void a_database_chosen_in_a_transaction_is_the_clients_alone(void)
     EXPECT_NUMBER(server_keys(server, 3), 1);
 }
 
+static long listed_database(struct client *client)
+{
+    client_call(client, "CLIENT INFO");
+    EXPECT_REPLY_HAS(client, " db=");
+    return strtol(strstr(client->reply.data, " db=") + 4, NULL, 10);
+}
+
+static void a_database_that_exec_could_not_choose_is_not_the_clients(void)
+{
+    static const char *const queued[] = {
+        "MULTI; SELECT 99; EXEC",
+        "MULTI; SET k v; SELECT 9999999999; SELECT -1; EXEC",
+        "MULTI; SELECT 3; GET k; SELECT 99; SET in3 v; EXEC",
+        "MULTI; SELECT 3; SELECT 0; SELECT 99; EXEC",
+        "MULTI; SELECT 3; NONSENSE; EXEC; MULTI; GET k; EXEC",
+        "WATCH k; MULTI; SELECT 3; DISCARD; WATCH k; MULTI; GET k; EXEC",
+        "CLIENT TRACKING ON; MULTI; SELECT 3; DISCARD; MULTI; GET k; EXEC",
+        "MULTI; GETRANGE large 0 -1; SELECT 4; GETRANGE large 1 -1; SELECT 99; LRANGE list 0 -1; "
+        "SELECT 5; SELECT x; EXEC",
+        "MULTI; SELECT 1; SELECT 2; SELECT 3; SELECT 4; SELECT 5; SELECT 6; SELECT 7; SELECT 8; "
+        "SELECT 9; SELECT 10; SELECT 11; SELECT 12; SELECT 13; SELECT 14; SELECT 15; SELECT 99; "
+        "SET in15 v; EXEC",
+        "MULTI; SELECT 1; SELECT 2; SELECT 1; SELECT 2; SELECT 1; SELECT 2; SELECT 1; SELECT 2; "
+        "SELECT 1; SELECT 2; SELECT 1; SELECT 2; SELECT 1; SELECT 2; SELECT 1; SELECT 2; "
+        "SELECT 5; SELECT 99; SET in5 v; EXEC",
+    };
+    start("");
+    struct client *beside = direct();
+    EXPECT_SAME(session(), beside, "SETRANGE large 300000 x; RPUSH list +OK +OK +OK a b c");
+    for (size_t i = 0; i < sizeof(queued) / sizeof(queued[0]); i++) {
+        struct client *one = session(), *other = direct();
+        EXPECT_SAME(one, other, queued[i]);
+        EXPECT_NUMBER(listed_database(one), listed_database(other));
+        client_call(one, "HELLO 3");
+        EXPECT_REPLY_HAS(one, "proto");
+    }
+}
+
 /* ------------------------------------------------------------------------- pipelined transactions
  */
 
@@ -305,6 +343,8 @@ static const struct test_case cases[] = {
      a_user_who_may_not_begin_one_is_told_as_by_a_server},
     {"a write of another between WATCH and EXEC is noticed after a vain EXEC",
      a_write_of_another_between_watch_and_exec_is_noticed_after_a_vain_exec},
+    {"a database that EXEC could not choose is not the client's",
+     a_database_that_exec_could_not_choose_is_not_the_clients},
     {"a database chosen in a transaction is the client's alone",
      a_database_chosen_in_a_transaction_is_the_clients_alone},
     {"pipelined transactions of many clients cost no lent connection",
