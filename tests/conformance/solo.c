@@ -223,13 +223,22 @@ static void unit_no_transaction(struct author *author, int who)
     say(author, who, 0, chance(author, 2) ? "EXEC" : "DISCARD");
 }
 
+/* Of which some fail when EXEC runs them. */
+static void queue_selects(struct author *author, int who)
+{
+    for (uint32_t count = 1 + pick(author, 3); count > 0; count--) {
+        say(author, who, 0, chance(author, 4) ? "SELECT 99" : "SELECT $D");
+        say_command(author, who);
+    }
+}
+
 /* The database changes when EXEC runs it, and so does the protocol. */
 static void unit_moving_transaction(struct author *author, int who)
 {
     struct voice *voice = solo_voice(author, who);
     begin_transaction(author, who);
     if (chance(author, 2)) {
-        say(author, who, 0, "SELECT $D");
+        queue_selects(author, who);
         voice->is_pinned = true;
     } else {
         say(author, who, 0, "HELLO %d", 2 + (int)pick(author, 2));
@@ -389,6 +398,11 @@ static const struct {
     {unit_ask_pubsub, FREELY, 2},
     {unit_track, FREELY, 3},
     {unit_ask_tracking, FREELY, 3},
+    {unit_wrong, NOT_QUEUEING, 4},
+    {unit_wrong_transaction, FREELY | NOT_SUBSCRIBED, 3},
+    {unit_wrong_end, FREELY, 2},
+    {unit_wrong_silently, FREELY, 3},
+    {unit_wrong_quit, 0, 1},
     {unit_quit, 0, 2},
     {unit_break, NOT_DIRECT, 2},
     {unit_half_close, 0, 2},

@@ -24,5 +24,10 @@ void unit_publish(struct author *author, int who);
 void unit_ask_pubsub(struct author *author, int who);
 void unit_track(struct author *author, int who);
 void unit_ask_tracking(struct author *author, int who);
+void unit_wrong(struct author *author, int who);
+void unit_wrong_transaction(struct author *author, int who);
+void unit_wrong_end(struct author *author, int who);
+void unit_wrong_silently(struct author *author, int who);
+void unit_wrong_quit(struct author *author, int who);
 
 #endif
