@@ -1,33 +1,9 @@
 /* What connections do to each other. Every line of a scene is a step, so the order is the same
  * whoever plays it; those who do not act speak meanwhile, unless the scene is about everything
  * there is. */
-#include "tests/conformance/script.h"
+#include "tests/conformance/scene_parts.h"
 
 #include <stdio.h>
-
-#define COUNT_OF(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
-
-enum {
-    ACTORS = 3
-};
-
-/* A step with one request of one actor; the ask is valid until the next line. */
-#define LINE(author, who, normal, ...)                                                             \
-    do {                                                                                           \
-        step_begin(author);                                                                        \
-        say(author, who, normal, __VA_ARGS__);                                                     \
-        step_end(author);                                                                          \
-    } while (0)
-
-/* The same, while nobody else says anything. */
-#define LINE_ALONE(author, who, normal, ...)                                                       \
-    do {                                                                                           \
-        step_begin(author);                                                                        \
-        (author)->is_alone = true;                                                                 \
-        say(author, who, normal, __VA_ARGS__);                                                     \
-        part_of(author, who)->awaits = true; /* of 8.0 a thread flushes */                         \
-        step_end(author);                                                                          \
-    } while (0)
 
 /* Choose so many connections and make them plain. */
 static void cast(struct author *author, int *actors, int count)
@@ -284,42 +260,6 @@ static void scene_keyspace_messages(struct author *author, const int *actors)
     LINE_ALONE(author, actors[1], 0, "CONFIG SET notify-keyspace-events ''");
 }
 
-/* ------------------------------------------------------------------------------------- tracking */
-
-static void scene_tracking(struct author *author, const int *actors)
-{
-    static const char *const options[] = {"", " NOLOOP", " OPTOUT", " OPTIN",
-                                          " BCAST PREFIX scene:"};
-    uint32_t which = pick(author, COUNT_OF(options));
-    LINE(author, actors[0], NORMAL_IDS, "HELLO 3");
-    LINE(author, actors[1], 0, "SET $k $v");
-    LINE(author, actors[0], 0, "CLIENT TRACKING ON%s", options[which]);
-    if (which == 3) {
-        LINE(author, actors[0], 0, "CLIENT CACHING YES");
-    }
-    LINE(author, actors[0], 0, "GET $k");
-    LINE(author, actors[1], 0, chance(author, 2) ? "SET $k $v" : "DEL $k");
-    LINE(author, actors[1], 0, "SET $k $v");
-    LINE(author, actors[0], 0, "MGET $k $k:2");
-    LINE(author, actors[0], 0, "SET $k own");
-    LINE(author, actors[0], 0, chance(author, 2) ? "CLIENT TRACKING OFF" : "RESET");
-    LINE(author, actors[1], 0, "SET $k $v");
-}
-
-static void scene_redirection(struct author *author, const int *actors)
-{
-    int reader = actors[0], hearer = actors[1];
-    LINE(author, hearer, NORMAL_IDS, "HELLO %d", chance(author, 2) ? 2 : 3);
-    LINE(author, hearer, 0, "SUBSCRIBE __redis__:invalidate");
-    LINE(author, reader, 0, "CLIENT TRACKING ON REDIRECT $%d", hearer);
-    LINE(author, reader, NORMAL_IDS | NORMAL_NUMBERS, "CLIENT TRACKINGINFO");
-    LINE(author, reader, 0, "GET $k");
-    LINE(author, actors[2], 0, "SET $k $v");
-    LINE(author, actors[2], 0, "SET $k $v");
-    LINE(author, reader, 0, "CLIENT TRACKING OFF");
-    LINE(author, reader, 0, "CLIENT GETREDIR");
-}
-
 /* ------------------------------------------------------------------------------- being told on */
 
 static void scene_kill(struct author *author, const int *actors)
@@ -455,7 +395,7 @@ void scene_play(struct author *author)
                                                         scene_messages,
                                                         scene_keyspace_messages,
                                                         scene_tracking,
-                                                        scene_redirection,
+                                                        scene_tracking,
                                                         scene_kill,
                                                         scene_lists,
                                                         scene_everything,

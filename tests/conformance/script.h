@@ -6,7 +6,8 @@
  *   commands.c    single commands: shapes for each group, and what the command table says
  *   solo.c        what one connection does by itself: transactions, scripts, blocking, endings;
  *                 solo_state.c: what it is; solo_wrong.c: what does not change that
- *   scenes.c      what several do to each other: conflicts, blocking, messages, invalidations
+ *   scenes.c      what several do to each other: conflicts, blocking, messages;
+ *                 scenes_tracking.c: invalidations
  *   side.c        plays a script against one address, and keeps what comes back
  *   compare.c     whether two sides got the same; normal.c: what cannot be the same
  *

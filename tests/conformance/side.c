@@ -101,13 +101,13 @@ static bool is_message(const struct bytes *frame)
         "*3\r\n$7\r\nmessage\r\n",     ">3\r\n$7\r\nmessage\r\n",
         "*4\r\n$8\r\npmessage\r\n",    ">4\r\n$8\r\npmessage\r\n",
         "*3\r\n$8\r\nsmessage\r\n",    ">3\r\n$8\r\nsmessage\r\n",
-        ">2\r\n$10\r\ninvalidate\r\n", ">1\r\n$23\r\ntracking-redir-broken\r\n"};
+        ">2\r\n$10\r\ninvalidate\r\n", ">2\r\n$21\r\ntracking-redir-broken\r\n"};
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
         if (begins(frame, beginnings[i])) {
             return true;
         }
     }
-    return begins(frame, ">2\r\n$21\r\ntracking-redir-broken");
+    return false;
 }
 
 /* ------------------------------------------------------------------------------------- reading */
