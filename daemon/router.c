@@ -173,6 +173,9 @@ enum routed router_send_blocking(struct session *session, const struct call *cal
         return session_send_leased(session, call, TAG_NONE);
     }
     session->is_barred = true;
+    if (!call_has_right_count(call)) { /* nor does an error */
+        return session_send_leased(session, call, TAG_NONE);
+    }
     session->is_blocking = true;
     return blocking_limit_ms(call) > 0 && session->waited_ms > 0
                ? send_shortened(session, call)

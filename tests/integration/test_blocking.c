@@ -316,6 +316,10 @@ static void the_end_behind_a_request_that_need_not_block_is_no_cancel(void)
          "$3\r\n1-1\r\n*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$"
          "1\r\nv\r\n"},
         {"WAIT 0 0", ":0\r\n"},
+        {"WATCH k; BLPOP q; SET k w; PING",
+         "+OK\r\n-ERR wrong number of arguments for 'blpop' command\r\n+OK\r\n+PONG\r\n"},
+        {"CLIENT TRACKING ON; WAIT 1 1 1; PING",
+         "+OK\r\n-ERR wrong number of arguments for 'wait' command\r\n+PONG\r\n"},
     };
     start("");
     for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
