@@ -28,6 +28,10 @@ enum {
         step_end(author);                                                                          \
     } while (0)
 
+void scene_keyspace(struct author *author, const int *actors);
+void scene_scarcity(struct author *author, const int *actors);
+void scene_permissions(struct author *author, const int *actors);
+void scene_large(struct author *author, const int *actors);
 void scene_tracking(struct author *author, const int *actors);
 
 #endif

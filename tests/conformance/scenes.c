@@ -251,15 +251,6 @@ static void scene_messages(struct author *author, const int *actors)
     ask_counts(author, publisher);
 }
 
-static void scene_keyspace_messages(struct author *author, const int *actors)
-{
-    LINE_ALONE(author, actors[1], 0, "CONFIG SET notify-keyspace-events KEA");
-    LINE_ALONE(author, actors[0], 0, "PSUBSCRIBE __key*__:$k");
-    LINE_ALONE(author, actors[1], 0, "SET $k $v EX $e");
-    LINE_ALONE(author, actors[1], 0, "DEL $k");
-    LINE_ALONE(author, actors[1], 0, "CONFIG SET notify-keyspace-events ''");
-}
-
 /* ------------------------------------------------------------------------------- being told on */
 
 static void scene_kill(struct author *author, const int *actors)
@@ -381,28 +372,44 @@ static void scene_everything(struct author *author, const int *actors)
 
 /* -------------------------------------------------------------------------------- the choice */
 
+static const struct {
+    void (*play)(struct author *author, const int *actors);
+    unsigned weight;
+} scenes[] = {
+    {scene_conflict, 8},
+    {scene_interleaving, 4},
+    {scene_wake, 8},
+    {scene_unblock, 4},
+    {scene_gone_while_blocked, 4},
+    {scene_messages, 8},
+    {scene_keyspace, 4},
+    {scene_scarcity, 3},
+    {scene_permissions, 3},
+    {scene_tracking, 8},
+    {scene_large, 1}, /* takes long */
+    {scene_kill, 4},
+    {scene_lists, 4},
+    {scene_everything, 8},
+};
+
+static void play_any(struct author *author, const int *actors)
+{
+    uint32_t total = 0, which = 0;
+    for (uint32_t i = 0; i < COUNT_OF(scenes); i++) {
+        total += scenes[i].weight;
+    }
+    uint32_t draw = pick(author, total);
+    while (draw >= scenes[which].weight) {
+        draw -= scenes[which++].weight;
+    }
+    scenes[which].play(author, actors);
+}
+
 void scene_play(struct author *author)
 {
-    static void (*const scenes[])(struct author * author,
-                                  const int *actors) = {scene_conflict,
-                                                        scene_conflict,
-                                                        scene_interleaving,
-                                                        scene_wake,
-                                                        scene_wake,
-                                                        scene_unblock,
-                                                        scene_gone_while_blocked,
-                                                        scene_messages,
-                                                        scene_messages,
-                                                        scene_keyspace_messages,
-                                                        scene_tracking,
-                                                        scene_tracking,
-                                                        scene_kill,
-                                                        scene_lists,
-                                                        scene_everything,
-                                                        scene_everything};
     int actors[ACTORS];
     cast(author, actors, ACTORS);
-    scenes[pick(author, COUNT_OF(scenes))](author, actors);
+    play_any(author, actors);
     step_begin(author);
     for (int i = 0; i < ACTORS; i++) {
         solo_be_plain(author, actors[i]);

@@ -7,7 +7,8 @@
  *   solo.c        what one connection does by itself: transactions, scripts, blocking, endings;
  *                 solo_state.c: what it is; solo_wrong.c: what does not change that
  *   scenes.c      what several do to each other: conflicts, blocking, messages;
- *                 scenes_tracking.c: invalidations
+ *                 scenes_tracking.c: invalidations; scenes_large.c: large values;
+ *                 scenes_server.c: a server that is short of something, or refuses
  *   side.c        plays a script against one address, and keeps what comes back
  *   compare.c     whether two sides got the same; normal.c: what cannot be the same
  *
@@ -69,8 +70,10 @@ struct part {
     struct bytes bytes;
     struct ask *asks;
     size_t count, cap;
-    uint64_t cuts; /* where it is cut when sent */
-    bool awaits;   /* replies come only after some time */
+    uint64_t cuts;   /* where it is cut when sent */
+    bool awaits;     /* replies come only after some time */
+    bool reads_late; /* not before all others have been answered */
+    bool is_large;   /* has replies that are not taken from the server while it does not read */
     enum ending ending;
 };
 

@@ -128,7 +128,7 @@ static size_t gather_now(struct side *side)
 {
     size_t got = 0;
     for (int i = 0; i < CONNECTIONS; i++) {
-        if (side->lines[i].client != NULL) {
+        if (side->lines[i].client != NULL && !side->lines[i].reads_late) {
             got += gather_line(&side->lines[i]);
         }
     }
@@ -140,8 +140,8 @@ void side_gather(struct side *side, int timeout_ms)
     struct pollfd fds[CONNECTIONS];
     for (int i = 0; i < CONNECTIONS; i++) {
         const struct client *client = side->lines[i].client;
-        fds[i] = (struct pollfd){.fd = client == NULL || client->ended ? -1 : client->fd,
-                                 .events = POLLIN};
+        bool is_read = client != NULL && !client->ended && !side->lines[i].reads_late;
+        fds[i] = (struct pollfd){.fd = is_read ? client->fd : -1, .events = POLLIN};
     }
     poll(fds, CONNECTIONS, timeout_ms);
     gather_now(side);
@@ -210,7 +210,8 @@ static void send_piece(struct line *line, const struct part *part, int n, const 
     size_t from = n == 0 ? 0 : cut_at(part, n - 1, bytes->len), to = cut_at(part, n, bytes->len);
     if (from < to && !line->client->ended) {
         client_send_bytes(line->client, bytes->data + from, to - from);
-        if (mix(part->cuts + (uint64_t)n + PIECES) % WAIT_IN == 0 && to < bytes->len) {
+        if (mix(part->cuts + (uint64_t)n + PIECES) % WAIT_IN == 0 && to < bytes->len &&
+            !part->is_large) {
             client_wait_consumed(line->client);
         }
     }
@@ -228,6 +229,7 @@ void side_send(struct side *side, const struct step *step, unsigned muted)
     for (size_t i = 0; i < step->count; i++) {
         if (!is_muted(&step->parts[i], muted)) {
             encode(side, &step->parts[i], &bytes[i]);
+            side->lines[step->parts[i].connection].reads_late = step->parts[i].reads_late;
         }
     }
     for (int piece = 0; piece < PIECES; piece++) {
@@ -275,6 +277,9 @@ static bool is_complete(const struct side *side, const struct step *step, unsign
         for (size_t n = 0; n < part->count; n++) {
             replies += (size_t)part->asks[n].replies;
         }
+        if (line->reads_late) {
+            continue;
+        }
         bool has_rest = line->client != NULL && line->client->in.len > line->client->taken;
         bool lacks = (part->awaits && line->replies.count < replies) || has_rest;
         bool stays = part->ending == END_BY_SERVER || part->ending == END_HALF;
@@ -283,6 +288,13 @@ static bool is_complete(const struct side *side, const struct step *step, unsign
         }
     }
     return true;
+}
+
+void side_read_late(struct side *side)
+{
+    for (int i = 0; i < CONNECTIONS; i++) {
+        side->lines[i].reads_late = false;
+    }
 }
 
 void side_settle(struct side *side, const struct step *step, unsigned muted)

@@ -18,6 +18,7 @@ struct line {
     int64_t id;
     struct frames replies;
     struct frames messages; /* what comes unasked */
+    bool reads_late;        /* in this step, and is not read yet */
     bool has_ended;         /* the other side closed in this step */
     size_t unsent;          /* of the part of this step */
 };
@@ -49,6 +50,9 @@ void side_settle(struct side *side, const struct step *step, unsigned muted);
  * written: by chance, with pipelines. Add to its replies the WRONGPASS that then is missing. The
  * daemon, which answers itself, always says it. */
 void side_tell_unsaid(struct side *side, const struct step *step, unsigned muted);
+
+/* Those who read late do so from now on. */
+void side_read_late(struct side *side);
 
 /* Take what has come; waits for it for timeout_ms. */
 void side_gather(struct side *side, int timeout_ms);

@@ -152,6 +152,16 @@ static void await_pooled(struct pair *pair)
     }
 }
 
+static bool reads_late(const struct step *step)
+{
+    for (size_t i = 0; i < step->count; i++) {
+        if (step->parts[i].reads_late) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool play_step(struct pair *pair, const struct script *script, size_t n, struct bytes *text)
 {
     const struct step *step = &script->steps[n];
@@ -160,6 +170,12 @@ static bool play_step(struct pair *pair, const struct script *script, size_t n, 
     side_send(&pair->direct, step, script->muted);
     side_send(&pair->pooled, step, script->muted);
     side_settle(&pair->direct, step, script->muted);
+    if (reads_late(step)) {
+        await_pooled(pair);
+        side_read_late(&pair->direct);
+        side_settle(&pair->direct, step, script->muted);
+        side_read_late(&pair->pooled);
+    }
     side_tell_unsaid(&pair->direct, step, script->muted);
     await_pooled(pair);
     bool is_same = sides_agree(script, n, &pair->direct, &pair->pooled, text);
@@ -174,6 +190,9 @@ static void empty_server(struct server *server)
     server_ask(server, "SCRIPT FLUSH");
     server_ask(server, "FUNCTION FLUSH");
     server_ask(server, "CONFIG SET notify-keyspace-events ''");
+    server_ask(server, "CONFIG SET maxmemory 0");
+    server_ask(server, "CONFIG SET min-replicas-to-write 0");
+    server_ask(server, "ACL SETUSER default +@all ~*");
     server_ask(server, "ACL DELUSER someone");
 }
 
