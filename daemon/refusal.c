@@ -11,8 +11,7 @@
 /* Where what is refused must make EXEC fail. */
 static bool is_in_transaction(const struct session *session)
 {
-    return session->lease != NULL && session->lease->state == LEASE_QUEUEING &&
-           !session_is_tunnel(session);
+    return session_is_queueing(session) && !session_is_tunnel(session);
 }
 
 /* How many replies are owed to a tunnel nobody counts, so only the server can answer in the right

@@ -420,16 +420,16 @@ static bool must_be_let_in(const struct session *session, const struct call *cal
 
 static enum routed route_local(struct session *session, const struct call *call)
 {
-    struct upstream_route route = session_route(session);
-    struct upstream *upstream = NULL;
     if (!session_is_quiet(session)) {
         return ROUTE_LATER;
     }
-    bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+    bool is_queueing = session_is_queueing(session);
     if (!is_queueing && !call_has_right_count(call)) {
         return answer_wrong_count(session, call);
     }
     if (must_be_let_in(session, call)) {
+        struct upstream_route route = session_route(session);
+        struct upstream *upstream = NULL;
         enum routed routed = session_want_shared(session, 1, &upstream);
         if (upstream == NULL) {
             return routed; /* it was refused lately, and is told so at once */
@@ -477,7 +477,7 @@ static enum routed route_by_way(struct session *session, const struct call *call
     if (may_be_block && block_route(session, call, &routed)) {
         return routed;
     }
-    bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+    bool is_queueing = session_is_queueing(session);
     if (way == WAY_SUBSCRIBE && !is_queueing && session_subscribes_on_hub(session, call)) {
         return session_ask_hub(session, call);
     }
@@ -506,8 +506,7 @@ static bool is_http(const struct call *call)
  * session is quiet. */
 static bool kills_connections(const struct session *session)
 {
-    bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
-    return is_queueing || session_is_tunnel(session);
+    return session_is_queueing(session) || session_is_tunnel(session);
 }
 
 static enum routed route_large(struct session *session, const struct call *call)

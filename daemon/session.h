@@ -293,6 +293,12 @@ struct upstream_route session_route(const struct session *session);
 
 /* ---- for the router and the commands answered here ---- */
 
+/* Whether it has a transaction open, as far as the replies have told. */
+static inline bool session_is_queueing(const struct session *session)
+{
+    return session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+}
+
 /* How many requests may be outstanding, one at least: "outstanding_max"; on a shared lane fewer,
  * while its replies are large, or it is not known yet that they are not. */
 static inline uint32_t session_most(const struct session *session)

@@ -259,7 +259,7 @@ void sessions_leave(struct pool_table *table, struct pool *pool, struct pool *su
 /* Its time is over. */
 static void force(struct session *session)
 {
-    bool is_queueing = session->lease != NULL && session->lease->state == LEASE_QUEUEING;
+    bool is_queueing = session_is_queueing(session);
     if (is_queueing && session->outstanding == 0 && session->stream == STREAM_NONE &&
         session->pool->successor != NULL) {
         session->lost = LOST_TRANSACTION;
