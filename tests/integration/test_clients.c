@@ -263,14 +263,21 @@ static bool is_told_of_a_broken_redirection(void *context)
     return client_read(reader)->data[0] == '>';
 }
 
-static void who_redirects_to_a_client_that_goes_is_told(void)
+/* The target, which speaks RESP3, listens, and the reader redirects to it. Returns its id. */
+static long long redirect(struct client *reader, struct client *target)
 {
-    start("");
-    struct client *target = session3(), *reader = session3();
     long long id = client_id(target);
     EXPECT_CALL_BEGINS(target, "SUBSCRIBE __redis__:invalidate", ">3\r\n");
     client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", id);
     EXPECT_REPLY(reader, "+OK\r\n");
+    return id;
+}
+
+static void who_redirects_to_a_client_that_goes_is_told(void)
+{
+    start("");
+    struct client *target = session3(), *reader = session3();
+    long long id = redirect(reader, target);
     EXPECT_CALL(reader, "GET k", "_\r\n");
     EXPECT_CALL_BEGINS(target, "UNSUBSCRIBE __redis__:invalidate", ">3\r\n");
     client_close(target);
@@ -290,10 +297,7 @@ static void what_is_redirected_to_who_has_gone_disturbs_nobody(void)
     server = server_start(NULL);
     pooler = daemon_start(server_url(server), "[flaskredisd]\nworkers = 1\n[REDIS]\nurl = {url}\n");
     struct client *target = session3(), *reader = session(), *taker = session3();
-    long long id = client_id(target);
-    EXPECT_CALL_BEGINS(target, "SUBSCRIBE __redis__:invalidate", ">3\r\n");
-    client_send(reader, "CLIENT TRACKING ON REDIRECT %lld", id);
-    EXPECT_REPLY(reader, "+OK\r\n");
+    redirect(reader, target);
     EXPECT_CALL(reader, "GET k", "$-1\r\n");
     EXPECT_CALL_BEGINS(target, "UNSUBSCRIBE __redis__:invalidate", ">3\r\n");
     EXPECT_CALL(target, "QUIT", "+OK\r\n");
