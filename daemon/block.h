@@ -15,8 +15,9 @@
 /* Make a run of this MULTI of one word alone, at block->data. */
 void block_begin(struct request_run *block, size_t multi_len, const struct fr_command *multi);
 
-/* Add what stands behind it, within len bytes from block->data on, up to EXEC or DISCARD. There is
- * room for BLOCK_COUNT_MAX parts. False: it is no block that may go on the shared lane. */
+/* Add what stands behind it, within len bytes from block->data on, up to EXEC. A DISCARD that the
+ * server refuses leaves the transaction open: what ends so takes a lease. There is room for
+ * BLOCK_COUNT_MAX parts. False: it is no block that may go on the shared lane. */
 bool block_find(const struct session *session, size_t len, struct request_run *block);
 
 /* Send the block that this MULTI begins, if it is one. False: it is not. *routed is what becomes of
